@@ -1,0 +1,22 @@
+// A run's names: the key it has in the store, and the id that people and services see.
+
+import { createHash } from 'node:crypto';
+import type { RunRef } from './step-message.ts';
+
+/** Executions that Maestro started under a public id: `run_` and a ULID. */
+const PUBLIC_NAME = /^run_[0-9A-HJKMNP-TV-Z]{26}$/;
+
+/** Key of a run in the store: names are unique only per state machine and for 90 days, so the start time belongs to it. */
+export function runKey([executionArn, startTime]: RunRef | readonly [string, string]): string {
+  return `${executionArn}|${startTime}`;
+}
+
+/**
+ * The public id: the execution's name where Maestro gave it, else `run_` and 26 hex digits of the SHA-256 of the key.
+ * The compiler emits the same rule as JSONata for `.run.id`; a test holds the two together.
+ */
+export function publicRunId(ref: RunRef | readonly [string, string]): string {
+  const name = ref[0].slice(ref[0].lastIndexOf(':') + 1);
+  if (PUBLIC_NAME.test(name)) return name;
+  return `run_${createHash('sha256').update(runKey(ref)).digest('hex').slice(0, 26)}`;
+}

@@ -1,0 +1,238 @@
+// What the compiled definition sends to the step function, and what it gets back: the one contract between
+// `shared/compiler` (writes these messages as JSONata templates) and `functions/step` (reads them).
+//
+//   M1. Every message carries `v`. A field is added, never changed: runs in flight outlive a deployment.
+//   M2. Defaults are left out, so that a 500-step saga stays under 1 MB.
+//   M3. `{secret}`, `{env}`, `$late`, `$stored` are written by the compiler or the step function only. The same keys in
+//       data from outside are escaped (a `$` is put before them) when the data enters a run, and unescaped when it leaves.
+
+import type { Json, JsonObject } from '../json.ts';
+
+/** The format number of this file. */
+export const MESSAGE_VERSION = 1;
+
+/**
+ * Which run: `[execution ARN, StartTime, link?]`. The first two are the run's key in the store; `link` is the reserved key
+ * `$maestro` of the execution's input, present only in runs that Maestro itself started (children, recovery of large inputs).
+ */
+export type RunRef = [executionArn: string, startTime: string, link?: RunLink | null];
+
+/** What travels to a child run in `$maestro` of its execution input. */
+export interface RunLink {
+  /** Public id of the parent run and the place of its `workflow` step. */
+  parent?: { run: string; at: string };
+  /** Epoch ms: the parent's deadline. The child's is the earlier of its own and this. */
+  deadline?: number;
+}
+
+/** A piece of a header, endpoint or method. Text as it stands, a value resolved by the expression, or a name the step function looks up. */
+export type Part = string | { v: Json } | { env: string } | { secret: string };
+
+/** A service as a call needs it. Left out means the default of 2-language: timeout 30 s, pool 5, the default breaker, no headers. */
+export interface ServiceConfig {
+  name: string;
+  type: 'http' | 'grpc' | 'lambda';
+  endpoint: Part[];
+  /** ms */
+  timeout?: number;
+  /** The most a `Retry-After` is waited for in place, ms (the service's `retry.max`; default 30,000). */
+  retryMax?: number;
+  headers?: [name: string, value: Part[]][];
+  breaker?: { ratio?: number; min?: number; window?: number; open?: number; probes?: number } | false;
+  pool?: number;
+  idempotent?: true;
+  allowHosts?: string[];
+  tls?: true;
+  /** gRPC: a FileDescriptorSet (base64) compiled from the `proto` file, or `reflection`. */
+  proto?: string;
+  reflection?: true;
+}
+
+/** One request, resolved. */
+export interface CallSpec {
+  service: ServiceConfig;
+  /** HTTP: the verb. */
+  verb?: string;
+  /** HTTP: the path; gRPC: the name; Lambda: the method. */
+  method?: Part[];
+  input?: Json;
+}
+
+/**
+ * What has to be done to undo a step. Leaves that the request cannot know yet are `Late`. The step function resolves those that need the
+ * step's own output when it writes the end, and those that need `.error` when the undo runs.
+ */
+export interface UndoSpec extends CallSpec {
+  /** ms; default the service's. */
+  timeout?: number;
+  /** Undo also when it is not known whether the step was performed. */
+  onUnknown?: true;
+}
+
+/**
+ * A leaf of `UndoSpec.method` (inside `{v}`) or `UndoSpec.input` that is computed later, with jsonata 2.0.6. `$o` is the step's output, `$e` the error
+ * `{step, error, message, also}`; every other variable is in `bind`, resolved. Total: an undefined result is null.
+ */
+export interface Late {
+  $late: string;
+  bind?: JsonObject;
+  /** Uses `$e`: cannot be resolved before the undo runs. */
+  error?: true;
+}
+
+/** What every state passes on about a failure. `cause` is what Step Functions gave: JSON of ours, prose or empty. */
+export interface RawError {
+  /** The step whose failure this is; null where no step failed. */
+  step: string | null;
+  error: string | null;
+  cause: string | null;
+  /** Further failures of the same block, in file order. */
+  also?: RawError[];
+}
+
+export interface CallMessage extends CallSpec {
+  v: 1;
+  op: 'call';
+  run: RunRef;
+  /** Step id as in the file. */
+  step: string;
+  /** Place: zero-padded numbers from the outside in, so that text order is file order (see `place.ts`). */
+  at: string;
+  /** `State.RetryCount`: 0 on the first try. */
+  attempt: number;
+  /** The run's own time limit, ms after StartTime. */
+  limit: number;
+  /** ms; the step's own timeout where it has one. */
+  timeout?: number;
+  undo?: UndoSpec;
+  /** Paths of the result that later templates read. Left out: all of it is read. `[]`: nothing is. */
+  keep?: string[][];
+  /** Bytes of result that the state may hold. */
+  budget?: number;
+  select?: string[][];
+  /** `continue`: a failure for good of this call is let go (by the step or by a block around it). */
+  onError?: 'continue';
+  /** Tries in all (default 1): with `attempt` it tells whether a failure is for good. */
+  attempts?: number;
+  /** Places of the settling blocks around this step, outermost first: checked for a stop before the call, and the innermost is marked on a failure for good. */
+  blocks?: string[];
+  /** The task token of an `await: callback`. */
+  token?: string;
+  /** Where `callback.url` stands in `input`: paths to leaves the step function fills in. */
+  callbackAt?: (string | number)[][];
+  irreversible?: true;
+}
+
+/** An `emit` that can be undone: the step function puts the event and records it. */
+export interface EmitMessage extends Omit<CallMessage, 'op' | 'service' | 'verb' | 'method' | 'input'> {
+  op: 'emit';
+  source: string;
+  detailType: string;
+  detail: Json;
+}
+
+/** Undo the step at a place, if the record says that there is something to undo. */
+export interface UndoMessage {
+  v: 1;
+  op: 'undo';
+  run: RunRef;
+  step: string;
+  at: string;
+  attempt: number;
+  /** Tries in all; default 10. */
+  attempts?: number;
+  error: RawError | null;
+}
+
+/** Which items of a foreach have something to undo, last first. Answers `PageResult`. */
+export interface PageMessage {
+  v: 1;
+  op: 'page';
+  run: RunRef;
+  step: string;
+  /** Place of the foreach; items are `<at>.<item number>`. */
+  at: string;
+  error: RawError | null;
+}
+
+export interface PageResult {
+  /** Item numbers, last first, at most 500. */
+  items: number[];
+  more: boolean;
+}
+
+/** Closes the undo: writes the run's status and answers what the `Fail` shows. */
+export interface ReportMessage {
+  v: 1;
+  op: 'report';
+  run: RunRef;
+  workflow: string;
+  version: string;
+  error: RawError | null;
+}
+
+export interface ReportResult {
+  /** The original error's name. */
+  error: string;
+  /** JSON text of at most 30,000 characters: `{status, step, message, undone, left, unresolved, irreversible}`. */
+  cause: string;
+}
+
+/** A child run's outcome for the undo of a `workflow` step: what to do with it. */
+export interface ChildMessage {
+  v: 1;
+  op: 'child';
+  run: RunRef;
+  step: string;
+  at: string;
+  attempt: number;
+  attempts?: number;
+  error: RawError | null;
+  /** Execution ARN prefix of the child's machine, name of the child's execution. */
+  child: { machine: string; name: string };
+  undo?: UndoSpec;
+}
+
+/** What `ChildMessage` answers: start the child's undo machine with this input, or nothing. */
+export interface ChildResult {
+  start: boolean;
+  input: Json;
+}
+
+/** An Express run's last call: records its end. */
+export interface EndMessage {
+  v: 1;
+  op: 'end';
+  run: RunRef;
+  output: Json;
+}
+
+/** The checkpoint function's message, sent with `.waitForTaskToken`. */
+export interface CheckpointMessage {
+  v: 1;
+  op: 'checkpoint';
+  run: RunRef;
+  step: string;
+  at: string;
+  token: string;
+  limit: number;
+  title: string;
+  prompt?: Json;
+  options?: { value: string; label: string }[];
+  fields?: Json;
+  allow: string[];
+  /** Seconds. */
+  timeout: number;
+  onTimeout: 'fail' | 'continue' | 'reject';
+  default?: Json;
+}
+
+export type StepMessage = CallMessage | EmitMessage | UndoMessage | PageMessage | ReportMessage | ChildMessage | EndMessage;
+
+/**
+ * A result that was too large for the state. It stands where the value would: an object that has `$stored` and, beside it, exactly the kept
+ * paths of the value in their places, so that an expression reads `x.a.b` alike from a value and from its reference.
+ */
+export interface StoredValue {
+  $stored: { key: string; sha256: string; bytes: number };
+}

@@ -1,0 +1,102 @@
+// One SQLite database per data folder, shared by the engine's journal and the records, with group commit.
+//
+//   D1. Every write of one event-loop turn, whoever makes it, is in one transaction; reads on this connection see it at once.
+//   D2. The transaction is committed at the end of the turn (setImmediate). `committed()` resolves after that.
+//   D3. Commit before effect: whoever lets something out of the process (a request, an answer, an event) that depends on a write
+//       awaits `committed()` first. Steps within the process need not wait.
+//   D4. A commit that fails (disk full, folder read-only) rejects every waiting `committed()` and every later one: what was not
+//       written is not pretended. `onFailure` is told once, so that the process can stop.
+
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+
+/** `power`: survives power loss (synchronous=FULL). `process`: survives kill -9 (NORMAL, no fsync per commit). */
+export type Durability = 'power' | 'process';
+
+export interface DatabaseOptions {
+  /** A path, or `:memory:`. */
+  path: string;
+  durability?: Durability;
+  /** Told once, when a commit has failed. */
+  onFailure?: (error: Error) => void;
+}
+
+export interface Database {
+  /** A prepared statement, cached by its text. */
+  prepare(sql: string): StatementSync;
+  /** Runs `change` inside this turn's transaction and returns what it returns. */
+  write<T>(change: () => T): T;
+  /** Resolves when everything written so far is durable; at once when nothing is pending. Rejects as D4 says. */
+  committed(): Promise<void>;
+  /** Transactions committed so far, for the benchmarks. */
+  readonly commits: number;
+  /** Commits what is pending and closes. */
+  close(): void;
+}
+
+/**
+ * Opens (and creates) the database.
+ * @throws Error of node:sqlite when the file cannot be opened or is no database
+ */
+export function openDatabase(options: DatabaseOptions): Database {
+  const sqlite = new DatabaseSync(options.path);
+  sqlite.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=${options.durability === 'process' ? 'NORMAL' : 'FULL'}; PRAGMA busy_timeout=0; PRAGMA wal_autocheckpoint=4000`);
+  const statements = new Map<string, StatementSync>();
+  let waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  let open = false;
+  let failed: Error | undefined;
+  let closed = false;
+  let commits = 0;
+
+  function fail(error: Error): void {
+    failed = error;
+    const told = waiting;
+    waiting = [];
+    for (const { reject } of told) reject(error);
+    options.onFailure?.(error);
+  }
+
+  function commit(): void {
+    if (!open || failed) return;
+    open = false;
+    try {
+      sqlite.exec('COMMIT');
+      commits++;
+    } catch (error) {
+      return fail(error as Error);
+    }
+    const told = waiting;
+    waiting = [];
+    for (const { resolve } of told) resolve();
+  }
+
+  return {
+    prepare(sql) {
+      let statement = statements.get(sql);
+      if (!statement) statements.set(sql, (statement = sqlite.prepare(sql)));
+      return statement;
+    },
+    write(change) {
+      if (failed) throw failed;
+      if (!open) {
+        sqlite.exec('BEGIN IMMEDIATE');
+        open = true;
+        setImmediate(commit);
+      }
+      return change();
+    },
+    committed() {
+      if (failed) return Promise.reject(failed);
+      if (!open) return Promise.resolve();
+      return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    },
+    get commits() {
+      return commits;
+    },
+    close() {
+      if (closed) return;
+      commit();
+      closed = true;
+      sqlite.close();
+    },
+  };
+}
