@@ -114,8 +114,10 @@ export interface CallMessage extends CallSpec {
   onError?: 'continue';
   /** Tries in all (default 1): with `attempt` it tells whether a failure is for good. */
   attempts?: number;
-  /** Places of the settling blocks around this step, outermost first: checked for a stop before the call, and the innermost is marked on a failure for good. */
+  /** Places of the settling blocks around this step, outermost first: the call is refused when one of them was stopped. */
   blocks?: string[];
+  /** Those of `blocks` that a failure for good of this call ends: they are marked as stopped on the control record, in one write. */
+  stops?: string[];
   /** The task token of an `await: callback`. */
   token?: string;
   /** Where `callback.url` stands in `input`: paths to leaves the step function fills in. */
