@@ -58,7 +58,9 @@ function judge(input: JsonObject): { status: string; risk: string } {
   if (!isJsonObject(identity) || identity['verified'] !== true) return { status: 'rejected', risk: 'high' };
   const criminal = input['criminal'];
   const credit = input['credit'];
-  const found = (isJsonObject(criminal) ? list(criminal, 'records').length : 0) + list(input, 'court_cases').length;
+  const found =
+    (isJsonObject(criminal) ? list(criminal, 'records').length : 0) +
+    list(input, 'courts').reduce((sum: number, court) => sum + (isJsonObject(court) ? list(court, 'cases').length : 0), 0);
   if (found > 0) return { status: 'rejected', risk: 'high' };
   if (!isJsonObject(criminal) || !isJsonObject(credit)) return { status: 'review', risk: 'unknown' };
   const low = typeof credit['score'] === 'number' && credit['score'] >= 600;

@@ -1,4 +1,4 @@
-// Deployments: machines, the app on them, health, a load balancer and DNS.
+// Deployments: machines, the app on them, health, a load balancer and DNS. An artifact with "broken" in its name never gets healthy.
 
 import { number, Refusal, text } from '../json.ts';
 import type { Operation } from '../operation.ts';
@@ -9,7 +9,7 @@ export const cloudOperations: Operation[] = [
     route: 'POST /cloud/instances',
     run(world, input) {
       const instance = world.add('instances', { image: text(input, 'image'), size: text(input, 'size'), region: text(input, 'region') });
-      return { id: instance.id, ip: `10.0.0.${world.all('instances').length}` };
+      return { id: instance.id, ip: addressOf(instance.id) };
     },
   },
   {
@@ -35,7 +35,14 @@ export const cloudOperations: Operation[] = [
   {
     name: 'CheckHealth',
     route: 'POST /health/check',
-    run: (_world, input) => ({ target: `${text(input, 'target')}:${number(input, 'port')}`, healthy: true }),
+    run(world, input) {
+      const ip = text(input, 'ip');
+      const deployed = world.all('deployments').find((deployment) => addressOf(text(deployment, 'instance_id')) === ip);
+      return {
+        target: `${ip}:${number(input, 'port')}`,
+        healthy: deployed !== undefined && !text(deployed, 'artifact').includes('broken'),
+      };
+    },
   },
   {
     name: 'RegisterTarget',
@@ -65,3 +72,8 @@ export const cloudOperations: Operation[] = [
     run: (world, input) => ({ deleted: world.remove('dns_records', text(input, 'name')) }),
   },
 ];
+
+/** `instance-3` has the address 10.0.0.3. */
+function addressOf(instanceId: string): string {
+  return `10.0.0.${instanceId.slice(instanceId.lastIndexOf('-') + 1)}`;
+}
