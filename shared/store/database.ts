@@ -39,7 +39,9 @@ export interface Database {
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const sqlite = new DatabaseSync(options.path);
-  sqlite.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=${options.durability === 'process' ? 'NORMAL' : 'FULL'}; PRAGMA busy_timeout=0; PRAGMA wal_autocheckpoint=4000`);
+  sqlite.exec(
+    `PRAGMA journal_mode=WAL; PRAGMA synchronous=${options.durability === 'process' ? 'NORMAL' : 'FULL'}; PRAGMA busy_timeout=0; PRAGMA wal_autocheckpoint=4000`,
+  );
   const statements = new Map<string, StatementSync>();
   let waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
   let open = false;

@@ -28,6 +28,8 @@ export interface Change {
   /** Added atomically; a missing field counts as 0. */
   add?: { [field: string]: number };
   remove?: string[];
+  /** Epoch seconds. Left out: as it is. */
+  expiresAt?: number;
 }
 
 export interface ListOptions {
@@ -43,6 +45,10 @@ export interface Item extends Key {
   body: JsonObject;
 }
 
+/**
+ * Bodies are values: one that was given to the store or came from it is not changed afterwards, by either side (an adapter may keep it).
+ * An item whose `expiresAt` has passed may be gone at any moment and may also still be there.
+ */
 export interface Store {
   /** Strongly consistent, in the order asked; undefined where there is no item. At most 100 keys. */
   read(keys: Key[]): Promise<(JsonObject | undefined)[]>;

@@ -1,0 +1,63 @@
+// Large values as files below one folder: a reader sees a whole file or none, also after a power loss.
+
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Blobs } from '../ports.ts';
+
+/** What a key may look like: names joined by slashes, none of which begins with a dot. So no key leads out of the folder. */
+const KEY = /^[A-Za-z0-9_][A-Za-z0-9_.=-]*(\/[A-Za-z0-9_][A-Za-z0-9_.=-]*)*$/;
+
+/** @param folder the data folder's `blobs`; created when it is first written to */
+export function createFolderBlobs(folder: string): Blobs {
+  let writes = 0;
+
+  function path(key: string): string {
+    if (!KEY.test(key)) throw new Error(`blob key: found ${JSON.stringify(key.slice(0, 80))}, expected names joined by "/"`);
+    return join(folder, key);
+  }
+
+  return {
+    async put(key, bytes) {
+      const file = path(key);
+      await mkdir(dirname(file), { recursive: true });
+      const temporary = `${file}.${process.pid}.${writes++}.tmp`;
+      try {
+        await writeSynced(temporary, bytes);
+        await rename(temporary, file);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+      await syncFolder(dirname(file));
+    },
+    async get(key) {
+      try {
+        return await readFile(path(key));
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The rename is in the folder, and the folder has a buffer of its own. Windows has no handle for a folder: there NTFS's journal does this. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
