@@ -1,0 +1,28 @@
+// The commands by name. Each is loaded when it is asked for, so that a quick one does not pay for a heavy one.
+
+import type { Command } from '../command.ts';
+
+export interface CommandEntry {
+  group: 'Write' | 'Run' | 'Look after';
+  /** One line for the list of commands. */
+  summary: string;
+  load(): Promise<Command>;
+}
+
+export const COMMANDS: { readonly [name: string]: CommandEntry } = {
+  validate: {
+    group: 'Write',
+    summary: 'check workflow files and say what is wrong, with line and column',
+    load: () => import('./validate.ts').then((module) => module.validateCommand),
+  },
+  compile: {
+    group: 'Write',
+    summary: 'print the Step Functions definition of a workflow',
+    load: () => import('./compile.ts').then((module) => module.compileCommand),
+  },
+  schema: {
+    group: 'Write',
+    summary: 'print a JSON Schema of the workflow file, for editors',
+    load: () => import('./schema.ts').then((module) => module.schemaCommand),
+  },
+};

@@ -1,0 +1,56 @@
+// Loaded files → Step Functions definitions. The compiler is pure; the `.proto` files that a workflow names are read here.
+
+import { type Compiled, compile } from '../shared/compiler/index.ts';
+import type { Workflow } from '../shared/workflow/index.ts';
+import { CommandError, EXIT_USAGE } from './exit.ts';
+import type { Io } from './io.ts';
+import { isValid, type LoadedFile, type LoadedSet } from './load-workflows.ts';
+import { diagnosticJson, printDiagnostics } from './report-diagnostics.ts';
+
+/** A workflow with its definition. */
+export interface CompiledFile {
+  loaded: LoadedFile;
+  workflow: Workflow;
+  compiled: Compiled;
+}
+
+/** Adds what the compiler has to say to a file's diagnostics; undefined where an error stops it. */
+export async function compileFile(loaded: LoadedFile, set: LoadedSet, io: Pick<Io, 'cwd'>): Promise<CompiledFile | undefined> {
+  const { workflow } = loaded;
+  if (!workflow || !isValid(loaded)) return undefined;
+  const children = [...set.files, ...set.children].flatMap(({ workflow: other }) => (other && other !== workflow ? other : []));
+  const protos = await readProtos(workflow, io);
+  const compiled = compile(workflow, { protos, children });
+  loaded.diagnostics.push(...compiled.diagnostics);
+  return isValid(loaded) ? { loaded, workflow, compiled } : undefined;
+}
+
+/**
+ * Compiles one workflow and everything that it calls, or says why not.
+ * @returns the workflow first, then those that it calls
+ * @throws CommandError (exit status 2) after the diagnostics were printed, when a file is invalid
+ */
+export async function compileSet(set: LoadedSet, io: Io, json: boolean): Promise<CompiledFile[]> {
+  const all = [...set.files, ...set.children];
+  const compiled = [];
+  for (const loaded of all) compiled.push(await compileFile(loaded, set, io));
+  const valid = compiled.filter((file) => file !== undefined);
+  if (!json) for (const loaded of all) printDiagnostics(loaded, io, ['error', 'warning']);
+  if (valid.length === all.length) return valid;
+  const invalid = all.filter((loaded) => !isValid(loaded));
+  const names = invalid.map(({ file }) => file).join(', ');
+  throw new CommandError('invalid_workflow', `${names}: not valid, so nothing was done. Correct the errors shown; \`maestro validate\` shows them again.`, EXIT_USAGE, {
+    diagnostics: invalid.flatMap(({ diagnostics }) => diagnostics.map(diagnosticJson)),
+  });
+}
+
+async function readProtos(workflow: Workflow, io: Pick<Io, 'cwd'>): Promise<{ [service: string]: string }> {
+  const named = Object.values(workflow.services).filter((service) => service.schema?.kind === 'proto');
+  if (named.length === 0) return {};
+  const { readProto } = await import('./read-proto.ts');
+  const protos: { [service: string]: string } = {};
+  for (const service of named) {
+    if (service.schema?.kind === 'proto') protos[service.name] = await readProto(service.schema.file, workflow.file, service.name, io);
+  }
+  return protos;
+}

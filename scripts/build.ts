@@ -1,0 +1,54 @@
+// Bundles the command line into dist/: one small entry, and a chunk per command and heavy library, so that `maestro validate` never reads
+// the engine, gRPC or an AWS client. Also puts `maestro` into node_modules/.bin, which npm does only for packages that others install.
+
+import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+
+/** CommonJS packages inside an ES module bundle still call `require` for Node's own modules. */
+const REQUIRE_BANNER = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`;
+
+await bundle();
+linkCommand();
+
+async function bundle(): Promise<void> {
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: { cli: 'cli/main.ts' },
+    outdir: 'dist',
+    chunkNames: 'chunk-[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    banner: { js: REQUIRE_BANNER },
+    // Names of errors and functions are part of what people read in messages.
+    keepNames: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  writeFileSync(join(root, 'dist', 'package.json'), '{"type":"module"}\n');
+}
+
+function linkCommand(): void {
+  chmodSync(join(root, 'bin', 'maestro.js'), 0o755);
+  const folder = join(root, 'node_modules', '.bin');
+  if (!existsSync(join(root, 'node_modules'))) return;
+  mkdirSync(folder, { recursive: true });
+  if (process.platform === 'win32') {
+    writeFileSync(join(folder, 'maestro.cmd'), '@node "%~dp0\\..\\..\\bin\\maestro.js" %*\r\n');
+    return;
+  }
+  const link = join(folder, 'maestro');
+  const target = join('..', '..', 'bin', 'maestro.js');
+  const there = lstatSync(link, { throwIfNoEntry: false });
+  if (there?.isSymbolicLink() && readlinkSync(link) === target) return;
+  rmSync(link, { force: true });
+  symlinkSync(target, link);
+}
