@@ -1,7 +1,8 @@
 // How an expectation names a call: `charge`, `reserve[1]` (the second item), or with what must hold of it.
 
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import type { Json } from '../../shared/json.ts';
+import { getOwn, isJsonObject, type Json } from '../../shared/json.ts';
 
 /** A step id, then the 0-based item number of each foreach around it, from the outside in. */
 const REF = /^([A-Za-z][A-Za-z0-9_-]{0,47})((?:\[\d{1,5}\])*)$/;
@@ -32,6 +33,12 @@ export const callRefSchema: z.ZodType<CallRef, unknown> = z.union(
 /** Writes a reference as an author would: `reserve[1]`. */
 export function formatCallRef({ step, items }: Pick<CallRef, 'step' | 'items'>): string {
   return step + items.map((item) => `[${item}]`).join('');
+}
+
+/** Whether an input is as expected: of two objects the keys that are named, each exactly; anything else exactly. */
+export function inputMatches(expected: Json, actual: Json): boolean {
+  if (!isJsonObject(expected) || !isJsonObject(actual)) return isDeepStrictEqual(expected, actual);
+  return Object.entries(expected).every(([key, value]) => isDeepStrictEqual(getOwn(actual, key), value));
 }
 
 function parseRef(text: string): { step: string; items: number[] } {
