@@ -5,9 +5,15 @@ var major = Number(process.versions.node.split('.')[0]);
 
 if (major < needed) {
   process.stderr.write(
-    'maestro: this is Node ' + process.versions.node + ', and maestro needs Node ' + needed + ' or newer.\n' +
-    'In a clone of the repository `npm ci` installs the right one; then use `npx maestro ...`,\n' +
-    'or `PATH=node_modules/.bin:$PATH maestro ...`. Anywhere else install Node ' + needed + ' from https://nodejs.org.\n',
+    'maestro: this is Node ' +
+      process.versions.node +
+      ', and maestro needs Node ' +
+      needed +
+      ' or newer.\n' +
+      'In a clone of the repository `npm ci` installs the right one; then use `npx maestro ...`,\n' +
+      'or `PATH=node_modules/.bin:$PATH maestro ...`. Anywhere else install Node ' +
+      needed +
+      ' from https://nodejs.org.\n',
   );
   process.exitCode = 2;
 } else {

@@ -17,8 +17,6 @@ export interface OptionSpec {
 
 export interface CommandSpec {
   name: string;
-  /** One line for the list of commands. */
-  summary: string;
   /** Positional arguments as the help shows them, such as `FILE...`. */
   usage: string;
   positionals: { min: number; max: number };
@@ -54,7 +52,10 @@ export function parseArguments(spec: CommandSpec, args: string[]): Arguments {
     allowPositionals: true,
     tokens: true,
     options: Object.fromEntries(
-      options.map(({ name, short, value }) => [name, { type: value ? ('string' as const) : ('boolean' as const), ...(short ? { short } : {}) }]),
+      options.map(({ name, short, value }) => [
+        name,
+        { type: value ? ('string' as const) : ('boolean' as const), ...(short ? { short } : {}) },
+      ]),
     ),
   });
   const values = new Map<string, string[]>();

@@ -39,9 +39,14 @@ export async function compileSet(set: LoadedSet, io: Io, json: boolean): Promise
   if (valid.length === all.length) return valid;
   const invalid = all.filter((loaded) => !isValid(loaded));
   const names = invalid.map(({ file }) => file).join(', ');
-  throw new CommandError('invalid_workflow', `${names}: not valid, so nothing was done. Correct the errors shown; \`maestro validate\` shows them again.`, EXIT_USAGE, {
-    diagnostics: invalid.flatMap(({ diagnostics }) => diagnostics.map(diagnosticJson)),
-  });
+  throw new CommandError(
+    'invalid_workflow',
+    `${names}: not valid, so nothing was done. Correct the errors shown; \`maestro validate\` shows them again.`,
+    EXIT_USAGE,
+    {
+      diagnostics: invalid.flatMap(({ diagnostics }) => diagnostics.map(diagnosticJson)),
+    },
+  );
 }
 
 async function readProtos(workflow: Workflow, io: Pick<Io, 'cwd'>): Promise<{ [service: string]: string }> {

@@ -33,11 +33,15 @@ export function readBytes(path: string, io: Pick<Io, 'cwd'>, expected: string, m
     const full = resolve(io.cwd, path);
     const { size } = statSync(full);
     if (size > maxBytes) {
-      throw new CommandError('too_large', `${path}: it has ${size} bytes, and ${expected} has at most ${maxBytes}. Split it, for example into workflows that call each other.`);
+      throw new CommandError(
+        'too_large',
+        `${path}: it has ${size} bytes, and ${expected} has at most ${maxBytes}. Split it, for example into workflows that call each other.`,
+      );
     }
     const bytes = readFileSync(full);
     // A pipe or a device has no size beforehand.
-    if (bytes.length > maxBytes) throw new CommandError('too_large', `${path}: it is longer than ${maxBytes} bytes, the most that ${expected} may have.`);
+    if (bytes.length > maxBytes)
+      throw new CommandError('too_large', `${path}: it is longer than ${maxBytes} bytes, the most that ${expected} may have.`);
     return bytes;
   } catch (error) {
     throw error instanceof CommandError ? error : fileProblem(path, error, expected);
@@ -50,7 +54,11 @@ export function workflowFiles(paths: readonly string[], io: Pick<Io, 'cwd'>): st
     const full = resolve(io.cwd, path);
     if (!statSync(full, { throwIfNoEntry: false })?.isDirectory()) return [path];
     const found = workflowFilesIn(full);
-    if (found.length === 0) throw new CommandError('no_workflows', `${path}: this folder has no workflow files (*.yaml). Name a file, or make one with \`maestro init\`.`);
+    if (found.length === 0)
+      throw new CommandError(
+        'no_workflows',
+        `${path}: this folder has no workflow files (*.yaml). Name a file, or make one with \`maestro init\`.`,
+      );
     return found.map((file) => relative(io.cwd, file) || file);
   });
 }
@@ -70,5 +78,8 @@ function fileProblem(path: string, error: unknown, expected: string): CommandErr
     EACCES: 'it may not be read by this user. Change its permissions, or run as its owner',
     EPERM: 'it may not be read by this user. Change its permissions, or run as its owner',
   };
-  return new CommandError('file', `${path}: ${what[code] ?? `it could not be read (${error instanceof Error ? error.message : String(error)})`}.`);
+  return new CommandError(
+    'file',
+    `${path}: ${what[code] ?? `it could not be read (${error instanceof Error ? error.message : String(error)})`}.`,
+  );
 }

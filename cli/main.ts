@@ -57,7 +57,10 @@ async function help(name: string | undefined, io: Io): Promise<number> {
 
 function unknownCommand(name: string): CommandError {
   const meant = nearest(name, Object.keys(COMMANDS));
-  return new CommandError('usage', `maestro: there is no command "${name}"${meant ? `; did you mean \`maestro ${meant}\`?` : '.'} \`maestro --help\` lists them.`);
+  return new CommandError(
+    'usage',
+    `maestro: there is no command "${name}"${meant ? `; did you mean \`maestro ${meant}\`?` : '.'} \`maestro --help\` lists them.`,
+  );
 }
 
 function failed(error: unknown, json: boolean, io: Io): number {

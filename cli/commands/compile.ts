@@ -1,11 +1,10 @@
-import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { compileSet } from '../compile-loaded.ts';
 import { CommandError, EXIT_DONE } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { loadWorkflows } from '../load-workflows.ts';
+import { writeResult } from '../write-result.ts';
 
 const spec: CommandSpec = {
   name: 'compile',
@@ -38,21 +37,16 @@ async function run(args: Arguments, io: Io): Promise<number> {
   }
   const { states, bytes, transitions } = stats;
   if (args.flag('stats') && !args.flag('json')) {
-    return write(args, io, `${states} states, ${bytes} bytes, ${transitions.min} to ${transitions.max} transitions a run\n`);
+    writeResult(`${states} states, ${bytes} bytes, ${transitions.min} to ${transitions.max} transitions a run\n`, args.text('out'), io);
+    return EXIT_DONE;
   }
-  const result = args.flag('stats') ? { states, bytes, transitions } : args.flag('undo') ? undoDefinition : args.flag('needs') ? needs : definition;
-  return write(args, io, `${JSON.stringify(result, null, 2)}\n`);
-}
-
-function write(args: Arguments, io: Io, text: string): number {
-  const out = args.text('out');
-  if (out === undefined) io.out(text);
-  else {
-    try {
-      writeFileSync(resolve(io.cwd, out), text);
-    } catch (error) {
-      throw new CommandError('file', `${out}: it could not be written (${error instanceof Error ? error.message : String(error)}).`);
-    }
-  }
+  const result = args.flag('stats')
+    ? { states, bytes, transitions }
+    : args.flag('undo')
+      ? undoDefinition
+      : args.flag('needs')
+        ? needs
+        : definition;
+  writeResult(`${JSON.stringify(result, null, 2)}\n`, args.text('out'), io);
   return EXIT_DONE;
 }

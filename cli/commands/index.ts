@@ -20,6 +20,11 @@ export const COMMANDS: { readonly [name: string]: CommandEntry } = {
     summary: 'print the Step Functions definition of a workflow',
     load: () => import('./compile.ts').then((module) => module.compileCommand),
   },
+  graph: {
+    group: 'Write',
+    summary: 'draw the workflow, happy path and undo path',
+    load: () => import('./graph.ts').then((module) => module.graphCommand),
+  },
   schema: {
     group: 'Write',
     summary: 'print a JSON Schema of the workflow file, for editors',

@@ -1,0 +1,3 @@
+export { mermaid } from './mermaid.ts';
+export { type Outline, outline } from './outline.ts';
+export { svg } from './svg.ts';
