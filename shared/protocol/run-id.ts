@@ -20,3 +20,11 @@ export function publicRunId(ref: RunRef | readonly [string, string]): string {
   if (PUBLIC_NAME.test(name)) return name;
   return `run_${createHash('sha256').update(runKey(ref)).digest('hex').slice(0, 26)}`;
 }
+
+/**
+ * Name of a child's execution: at most 40 characters of the parent's public id, a dot, and 24 hex digits of the SHA-256 of the place. The
+ * compiler emits the same rule as JSONata.
+ */
+export function childExecutionName(ref: RunRef | readonly [string, string], at: string): string {
+  return `${publicRunId(ref).slice(0, 40)}.${createHash('sha256').update(at).digest('hex').slice(0, 24)}`;
+}

@@ -23,6 +23,8 @@ export interface RunLink {
   parent?: { run: string; at: string };
   /** Epoch ms: the parent's deadline. The child's is the earlier of its own and this. */
   deadline?: number;
+  /** The parent step's own `compensate`: what undoes the child once it has completed (`$o` is the child's output). Without it, `<child>-undo` does. */
+  undo?: UndoSpec;
 }
 
 /** A piece of a header, endpoint or method. Text as it stands, a value resolved by the expression, or a name the step function looks up. */
@@ -146,20 +148,20 @@ export interface UndoMessage {
   error: RawError | null;
 }
 
-/** Which items of a foreach have something to undo, last first. Answers `PageResult`. */
+/** Which items of a foreach have something to undo (or to list), last first. Answers `PageResult`. */
 export interface PageMessage {
   v: 1;
   op: 'page';
   run: RunRef;
   step: string;
-  /** Place of the foreach; items are `<at>.<item number>`. */
+  /** Place of the foreach; its items are one level further in. */
   at: string;
   error: RawError | null;
 }
 
 export interface PageResult {
-  /** Item numbers, last first, at most 500. */
-  items: number[];
+  /** Whole places of items (`<at>.<item number>`), last first, at most 500. */
+  items: string[];
   more: boolean;
 }
 
@@ -190,9 +192,8 @@ export interface ChildMessage {
   attempt: number;
   attempts?: number;
   error: RawError | null;
-  /** Execution ARN prefix of the child's machine, name of the child's execution. */
-  child: { machine: string; name: string };
-  undo?: UndoSpec;
+  /** ARN of the child's state machine; the execution's name follows from run and place (`childExecutionName`). Its own `undo` is in the child's link. */
+  machine: string;
 }
 
 /** What `ChildMessage` answers: start the child's undo machine with this input, or nothing. */
