@@ -11,9 +11,9 @@ import { analyse, outputsMade } from './analyse.ts';
 import { type AslState, type NamedState, statesObject } from './asl.ts';
 import { type Exit, leave } from './exit.ts';
 import { templateValue, wrap } from './expression/index.ts';
-import { type Frame, declareNames, rootFrame, VariableNames } from './frame.ts';
-import { longestUndoSeconds } from './limits.ts';
+import { declareNames, type Frame, rootFrame, VariableNames } from './frame.ts';
 import { limitIssues } from './limit-issues.ts';
+import { longestUndoSeconds } from './limits.ts';
 import { lowerSequence } from './lower-sequence.ts';
 import { Substitutions } from './needs.ts';
 import { expression, RUN_REF } from './runtime-code.ts';
@@ -66,6 +66,7 @@ export function compile(workflow: Workflow, options: CompileOptions = {}): Compi
     substitutions: new Substitutions(),
     protos: options.protos ?? {},
     failure: variables.take('failure'),
+    lowerSequence,
     children: new Map((options.children ?? []).map((child) => [child.name, child])),
   };
   const frame = rootFrame(context.analysis);

@@ -8,6 +8,11 @@ const MAX_EVENTS = 25_000;
 /** Kept free for the end, the report and what a run of the undo chain repeats. */
 const RESERVED_EVENTS = 1_000;
 
+/** What all collected results of a block may take together: a state holds 256 KiB. */
+export const COLLECTED_BYTES = 204_800;
+/** A result may always have this much, so a collecting foreach has at most `COLLECTED_BYTES / SMALLEST_BUDGET` items. */
+export const SMALLEST_BUDGET = 256;
+
 /**
  * The most items that a foreach may have so that the run, its retries and its undo stay below 25,000 events. With foreach steps nested in each
  * other every level gets an equal share.

@@ -19,11 +19,10 @@ import {
   placeOfItem,
   type Reading,
 } from './frame.ts';
-import { largestForeach } from './limits.ts';
-import { COLLECTED_BYTES, SMALLEST_BUDGET } from './lower-call.ts';
-import { lowerSequence, RESULT, type Site } from './lower-sequence.ts';
+import { COLLECTED_BYTES, largestForeach, SMALLEST_BUDGET } from './limits.ts';
 import { expression, joinErrorCode } from './runtime-code.ts';
 import { type Context, type Overrides, scopeOf } from './scope.ts';
+import { RESULT, type Site } from './site.ts';
 
 const ITEM = '$states.context.Map.Item.Value';
 const INDEX = '$states.context.Map.Item.Index';
@@ -47,7 +46,7 @@ export function lowerParallel(site: Site<ParallelStep>): Lowered {
     });
     declareNames(inner, branch.steps, context.variables, context.analysis, `b${step.number}_${i + 1}_`);
     const exit: Exit = { kind: 'end', output: (overrides) => report(context, inner, overrides), through: end.use, terminal: true };
-    const body = lowerSequence(context, inner, branch.steps, inner.place, exit);
+    const body = context.lowerSequence(context, inner, branch.steps, inner.place, exit);
     const states = [...body.states];
     let { enter } = body;
     if (branch.when) {
@@ -97,7 +96,7 @@ export function lowerForeach(site: Site<ForeachStep>): Lowered {
     through: end.use,
     terminal: true,
   };
-  const body = lowerSequence(context, inner, step.steps, itemPlace, exit);
+  const body = context.lowerSequence(context, inner, step.steps, itemPlace, exit);
   const states = withPrelude(inner, body, `${step.id}.n (item)`);
   const processor = {
     ProcessorConfig: { Mode: 'INLINE' },

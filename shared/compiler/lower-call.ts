@@ -1,7 +1,7 @@
 // A call: one Task on the step function. And the undo request that travels with it.
 
 import type { Json, JsonObject } from '../json.ts';
-import { FUNCTION_GONE, LAMBDA_TRANSIENT, RETRYABLE } from '../protocol/errors.ts';
+import { FUNCTION_GONE, RETRYABLE } from '../protocol/errors.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
 import type { CallStep, Compensate, EmitStep, Expr, Template } from '../workflow/model.ts';
 import type { AslState } from './asl.ts';
@@ -9,27 +9,14 @@ import { catchers, goOn, type Lowered, leave } from './exit.ts';
 import { expressionCode, templateCode, templateValue, textCode, wrap } from './expression/index.ts';
 import { caughtFailure } from './failure-exit.ts';
 import { type Frame, type Place, placeValue } from './frame.ts';
-import { assignField, assignments, type Site } from './lower-sequence.ts';
+import { COLLECTED_BYTES, SMALLEST_BUDGET } from './limits.ts';
 import { deadlineCode, RUN_REF } from './runtime-code.ts';
-import { type Context, isLate, lateScope, readsLate, scopeOf } from './scope.ts';
-import { methodFields, retrier, serviceConfig } from './service-config.ts';
+import { type Context, isLate, lateScope, readsLate, scopeOf, serviceOf } from './scope.ts';
+import { LAMBDA_RETRIER, methodFields, retrier, serviceConfig } from './service-config.ts';
+import { assignField, assignments, type Site } from './site.ts';
 
 /** The step function answers its own time limit; a Task's fires only when the function is gone. */
 const TASK_GRACE_SECONDS = 30;
-
-/** What all collected results of a block may take together: a state holds 256 KiB. */
-export const COLLECTED_BYTES = 204_800;
-/** A result may always have this much, so a collecting foreach has at most `COLLECTED_BYTES / SMALLEST_BUDGET` items. */
-export const SMALLEST_BUDGET = 256;
-
-/** AWS's advice for transient errors of Lambda itself; throttling added. */
-export const LAMBDA_RETRIER: JsonObject = {
-  ErrorEquals: [...LAMBDA_TRANSIENT],
-  IntervalSeconds: 1,
-  MaxAttempts: 6,
-  BackoffRate: 2,
-  JitterStrategy: 'FULL',
-};
 
 export function lowerCall(site: Site<CallStep>): Lowered {
   const { context, frame, step, exit } = site;
@@ -76,12 +63,6 @@ function taskSeconds(timeoutMs: number, retry: { attempts: number; maxMs: number
 export function waitSecondsCode(context: Context, timeoutMs: number): Json {
   const left = `$ceil((${deadlineCode(context.workflow.timeoutMs)} - $millis()) / 1000)`;
   return wrap(`$max([1, $min([${Math.ceil(timeoutMs / 1000)}, ${left}])])`);
-}
-
-export function serviceOf(context: Context, name: string): Context['workflow']['services'][string] {
-  const service = Object.hasOwn(context.workflow.services, name) ? context.workflow.services[name] : undefined;
-  if (!service) throw new Error(`service "${name}" is not declared: the checker must refuse this file`);
-  return service;
 }
 
 /** `CallMessage` as a template. */

@@ -7,9 +7,9 @@ import { catchers, type Exit, goOn, type Lowered, leave } from './exit.ts';
 import { conditionCode, expressionCode, jsonataString, templateCode, templateValue, wrap } from './expression/index.ts';
 import { caughtFailure, madeFailure } from './failure-exit.ts';
 import type { Reading } from './frame.ts';
-import { assignField, isFoldable, lowerSequence, readsAny, type Site, skip } from './lower-sequence.ts';
 import { expression, madeErrorCode, pastDeadlineCode, secondsLeftCode } from './runtime-code.ts';
 import { scopeOf } from './scope.ts';
+import { assignField, isFoldable, readsAny, type Site, skip } from './site.ts';
 
 /** One Choice. Leading `set` steps of a case are the rule's Assign. */
 export function lowerSwitch(site: Site<SwitchStep>): Lowered {
@@ -27,7 +27,7 @@ export function lowerSwitch(site: Site<SwitchStep>): Lowered {
     const casePlace = [...place.slice(0, -1), ...appendCase(place.at(-1), i + 1)];
     const leading = leadingSets(one.steps);
     const { assign, overrides } = setAssignments(site, leading);
-    const body = lowerSequence(context, frame, one.steps.slice(leading.length), casePlace, exit, leading.length + 1);
+    const body = context.lowerSequence(context, frame, one.steps.slice(leading.length), casePlace, exit, leading.length + 1);
     states.push(...body.states);
     if (one.when === null) {
       otherwise = { assign, enter: body.enter, overrides };

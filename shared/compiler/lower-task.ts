@@ -9,10 +9,11 @@ import { jsonataString, literalValue, templateCode, templateValue, wrap } from '
 import { caughtFailure } from './failure-exit.ts';
 import { placeCode, placeValue } from './frame.ts';
 import { longestUndoSeconds } from './limits.ts';
-import { LAMBDA_RETRIER, letGo, messageHead, recordFields, undoSpec, waitSecondsCode } from './lower-call.ts';
-import { assignField, assignments, type Site } from './lower-sequence.ts';
+import { letGo, messageHead, recordFields, undoSpec, waitSecondsCode } from './lower-call.ts';
 import { caughtErrorCode, childNameCode, deadlineCode, expression, RUN_ID_CODE, RUN_REF } from './runtime-code.ts';
 import { type Context, scopeOf } from './scope.ts';
+import { LAMBDA_RETRIER } from './service-config.ts';
+import { assignField, assignments, type Site } from './site.ts';
 
 /** Source of every event that a workflow emits. */
 const EVENT_SOURCE = 'maestro';

@@ -1,8 +1,9 @@
 // How paths are read in a frame: the bridge between the author's names and JSONata.
 
 import type { Json } from '../json.ts';
-import type { Expr, PathStep, Template, Workflow } from '../workflow/model.ts';
+import type { Expr, PathStep, Step, Template, Workflow } from '../workflow/model.ts';
 import { type Analysis, eachPath } from './analyse.ts';
+import type { Exit, Lowered } from './exit.ts';
 import type { Scope } from './expression/index.ts';
 import { expressionCode, jsonataString } from './expression/index.ts';
 import type { Frame, Place, Reading, VariableNames } from './frame.ts';
@@ -21,6 +22,8 @@ export interface Context {
   /** The variable that holds the failure while the machine undoes. */
   failure: string;
   children: ReadonlyMap<string, Workflow>;
+  /** Blocks and switches lower the sequences inside them through this. */
+  lowerSequence: (context: Context, frame: Frame, steps: readonly Step[], place: Place, exit: Exit, firstNumber?: number) => Lowered;
 }
 
 export type Overrides = ReadonlyMap<string, Reading>;
@@ -134,4 +137,11 @@ export function readsLate(expr: Expr, ownOutput: string | null): boolean {
     if (root === 'error' || root === ownOutput) late = true;
   });
   return late;
+}
+
+/** The service that a call names; the checker has made sure that it exists. */
+export function serviceOf(context: Context, name: string): Context['workflow']['services'][string] {
+  const service = Object.hasOwn(context.workflow.services, name) ? context.workflow.services[name] : undefined;
+  if (!service) throw new Error(`service "${name}" is not declared: the checker must refuse this file`);
+  return service;
 }

@@ -1,6 +1,7 @@
 // A service and a request as the step function gets them: defaults left out, headers and endpoint as parts.
 
 import type { Json, JsonObject } from '../json.ts';
+import { LAMBDA_TRANSIENT } from '../protocol/errors.ts';
 import type { Expr, Method, Retry, Service, TextPart } from '../workflow/model.ts';
 import type { Scope } from './expression/index.ts';
 import { expressionCode, literalValue, wrap } from './expression/index.ts';
@@ -69,3 +70,12 @@ export function retrier(names: readonly string[], retry: Retry): JsonObject[] {
     },
   ];
 }
+
+/** AWS's advice for transient errors of Lambda itself; throttling added. */
+export const LAMBDA_RETRIER: JsonObject = {
+  ErrorEquals: [...LAMBDA_TRANSIENT],
+  IntervalSeconds: 1,
+  MaxAttempts: 6,
+  BackoffRate: 2,
+  JitterStrategy: 'FULL',
+};

@@ -13,10 +13,9 @@ import { type AslState, type NamedState, statesObject } from './asl.ts';
 import { literalValue, wrap } from './expression/index.ts';
 import { type Place, placeInside, placeValue } from './frame.ts';
 import { BREAKER_WAIT_SECONDS, UNDO_RETRY } from './limits.ts';
-import { LAMBDA_RETRIER, serviceOf } from './lower-call.ts';
 import { RUN_REF } from './runtime-code.ts';
-import type { Context } from './scope.ts';
-import { retrier } from './service-config.ts';
+import { type Context, serviceOf } from './scope.ts';
+import { LAMBDA_RETRIER, retrier } from './service-config.ts';
 
 const REPORT = 'undo (report)';
 export const FAILED = '(failed)';
