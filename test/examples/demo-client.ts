@@ -26,7 +26,7 @@ export interface GrpcAnswer {
   data: unknown;
 }
 
-/** A call through the envelope, with a Struct written by protobufjs's own JSON rules rather than by the demo's codec. */
+/** A call through the envelope; the Struct is given as protobuf fields, so that the demo's own codec is not on both sides. */
 export function grpc(address: string, method: string, fields: object, key?: string, deadlineMs = 5_000): Promise<GrpcAnswer> {
   const definition = loadSync('maestro/v1/maestro.proto', { includeDirs: [PROTO_ROOT], keepCase: true, defaults: true });
   const struct = loadSync('google/protobuf/struct.proto', { defaults: false })['google.protobuf.Struct'];

@@ -1,0 +1,7 @@
+// Everybody who can take part, by the name used on the command line.
+
+import type { ContestantFactory } from '../contestant.ts';
+import { bare } from './bare.ts';
+import { restate } from './restate.ts';
+
+export const CONTESTANTS: { [name: string]: ContestantFactory } = { restate, bare };
