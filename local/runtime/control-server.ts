@@ -1,0 +1,134 @@
+// The loopback address at which the holder of a data folder answers other commands.
+//
+//   S1. Only who can read `control.json` (mode 600) knows the token; without it every request is refused before it is read.
+//   S2. Requests are checked like any other input; a bad one is answered and changes nothing.
+
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import * as z from 'zod';
+import type { Json } from '../../shared/json.ts';
+import { listSchema, type RunOperations, startSchema } from './operations.ts';
+import { RuntimeProblem } from './problem.ts';
+
+/** A compiled definition has at most 1 MB, an input a few; several workflows may come in one request. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+export interface ControlServer {
+  url: string;
+  token: string;
+  close(): Promise<void>;
+}
+
+const oneRun = z.object({ runId: z.string() });
+const oneOrigin = z.object({ origin: z.string() });
+
+/** Starts the server on a free loopback port. It does not keep the process alive. */
+export function startControlServer(operations: RunOperations): Promise<ControlServer> {
+  const token = randomBytes(32).toString('hex');
+  const server = createServer((request, response) => {
+    answer(request, response, operations, token).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
+  });
+  server.unref();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: '127.0.0.1', port: 0 }, () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      resolve({
+        url: `http://127.0.0.1:${port}`,
+        token,
+        close: () =>
+          new Promise((done) => {
+            server.close(() => done());
+            server.closeAllConnections();
+          }),
+      });
+    });
+  });
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, operations: RunOperations, token: string): Promise<void> {
+  if (!mayAsk(request, token))
+    return send(response, 401, { error: { code: 'unauthorized', message: 'the token of control.json is needed' } });
+  const method = (request.url ?? '').slice(1);
+  try {
+    const params = await readBody(request);
+    if (method === 'watch') return await watch(oneRun.parse(params).runId, response, operations);
+    const result = await call(method, params, operations);
+    send(response, 200, { result });
+  } catch (error) {
+    if (response.headersSent) return void response.destroy();
+    send(response, 400, { error: problemOf(error) });
+  }
+}
+
+async function call(method: string, params: unknown, operations: RunOperations): Promise<unknown> {
+  switch (method) {
+    case 'status':
+      return operations.status();
+    case 'start':
+      return operations.start(startSchema.parse(params));
+    case 'list':
+      return operations.list(listSchema.parse(params));
+    case 'get':
+      return operations.get(oneRun.parse(params).runId);
+    case 'cancel':
+      return (await operations.cancel(oneRun.parse(params).runId)) ?? null;
+    case 'undo':
+      return (await operations.undo(oneRun.parse(params).runId)) ?? null;
+    case 'breakers':
+      return operations.breakers();
+    case 'resetBreaker':
+      return operations.resetBreaker(oneOrigin.parse(params).origin);
+    default:
+      throw new RuntimeProblem(
+        'not_found',
+        `control: there is no method ${JSON.stringify(method.slice(0, 40))}; the two processes may be of different versions`,
+      );
+  }
+}
+
+/** One line of JSON per event, then one with the run. */
+async function watch(runId: string, response: ServerResponse, operations: RunOperations): Promise<void> {
+  const line = (value: object): void => {
+    if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    if (!response.destroyed) response.write(`${JSON.stringify(value)}\n`);
+  };
+  try {
+    const run = await operations.watch(runId, (event) => line({ event }));
+    line({ run });
+  } catch (error) {
+    line({ error: problemOf(error) });
+  }
+  response.end();
+}
+
+function mayAsk(request: IncomingMessage, token: string): boolean {
+  const given = Buffer.from(request.headers.authorization ?? '');
+  const expected = Buffer.from(`Bearer ${token}`);
+  return request.method === 'POST' && given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+async function readBody(request: IncomingMessage): Promise<Json> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request) {
+    const buffer = Buffer.from(part);
+    bytes += buffer.length;
+    if (bytes > MAX_BODY_BYTES) throw new RuntimeProblem('invalid_input', `control: the request is longer than ${MAX_BODY_BYTES} bytes`);
+    parts.push(buffer);
+  }
+  return JSON.parse(Buffer.concat(parts).toString('utf8') || '{}') as Json;
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}
+
+function problemOf(error: unknown): { code: string; message: string } {
+  if (error instanceof RuntimeProblem) return { code: error.code, message: error.message };
+  if (error instanceof z.ZodError)
+    return { code: 'invalid_input', message: `control: the request is not as expected: ${z.prettifyError(error)}` };
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,130 @@
+// What can be asked of whoever holds a data folder: this process, or another one over its control address. One interface for both.
+
+import * as z from 'zod';
+import type { Json, JsonObject } from '../../shared/json.ts';
+import { RUN_STATUSES, type RunEvent, type RunStatus } from '../../shared/runs/index.ts';
+
+const json: z.ZodType<Json> = z.json();
+const object = z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'an object');
+
+/** A compiled workflow as the runtime needs it; plain data, so that it can be handed to another process. */
+export const registrationSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  execution: z.enum(['standard', 'express']),
+  timeoutMs: z.number(),
+  definition: object,
+  undoDefinition: object.nullable(),
+  /** Placeholder → what has to stand there. */
+  substitutions: z.record(
+    z.string(),
+    z.object({ kind: z.enum(['step', 'checkpoint', 'bus', 'workflow', 'undo']), workflow: z.string().optional() }),
+  ),
+  /** Paths of the run's input that its templates read; null: all of it. */
+  inputPaths: z.array(z.array(z.string())).nullable(),
+});
+
+export type Registration = z.infer<typeof registrationSchema>;
+
+export const startSchema = z.object({
+  /** Registered first, children before those that call them. */
+  registrations: z.array(registrationSchema),
+  /** The workflow to start: one of those, or one that is registered already. */
+  workflow: z.string(),
+  input: json,
+  /** Default: made. */
+  runId: z.string().optional(),
+  /** Shown with the run: where the workflow came from. */
+  file: z.string().optional(),
+});
+
+export type StartRequest = z.infer<typeof startSchema>;
+
+export const listSchema = z.object({
+  status: z.enum(RUN_STATUSES).optional(),
+  workflow: z.string().optional(),
+  /** Epoch ms. */
+  sinceMs: z.number().optional(),
+  limit: z.number().optional(),
+});
+
+export type ListRequest = z.infer<typeof listSchema>;
+
+/** A run in a list. Times are ISO 8601. */
+export interface RunSummary {
+  id: string;
+  workflow: string;
+  version: string | null;
+  status: RunStatus;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  /** From start to end, or to now. */
+  duration_ms: number | null;
+}
+
+export interface StepView {
+  step: string;
+  /** Place: text order is file order. */
+  at: string;
+  kind: string;
+  status: string;
+  service: string | null;
+  attempts: number;
+  started_at: string;
+  duration_ms: number | null;
+  error: { error: string; message: string } | null;
+  undo_error: { error: string; message: string } | null;
+  let_go: boolean;
+}
+
+/** A run with everything that is on record. */
+export interface RunView extends RunSummary {
+  execution: string | null;
+  deadline: string | null;
+  input: Json;
+  output: Json;
+  error: { step: string | null; error: string; message: string; also: Json } | null;
+  /** What the undo did, in the order it was done; what it could not do; steps of unknown outcome that nobody undid; steps without an undo that were passed. */
+  undone: Json[];
+  left: Json[];
+  unresolved: Json[];
+  irreversible: Json[];
+  cancel_requested: boolean;
+  steps: StepView[];
+}
+
+export interface BreakerSummary {
+  origin: string;
+  state: string;
+  /** When probes are let through again; null unless it is open. */
+  retry_at: string | null;
+}
+
+/** Who holds the folder. */
+export interface HolderStatus {
+  pid: number;
+  version: string;
+  /** `execute` or `dev`. */
+  role: string;
+  data_folder: string;
+  urls: { [name: string]: string };
+}
+
+export interface RunOperations {
+  status(): Promise<HolderStatus>;
+  /** Resolves when the start is durable. */
+  start(request: StartRequest): Promise<{ runId: string }>;
+  /** Tells all events of a run from the first on, each after it was committed, and resolves with the run when it has ended. */
+  watch(runId: string, onEvent: (event: RunEvent) => void): Promise<RunView>;
+  /** Newest first. */
+  list(request: ListRequest): Promise<RunSummary[]>;
+  get(runId: string): Promise<RunView>;
+  /** Resolves when the request is recorded; the run ends on its own. */
+  cancel(runId: string): Promise<void>;
+  /** Starts what is left of a run's undo; resolves when that is recorded. */
+  undo(runId: string): Promise<void>;
+  breakers(): Promise<BreakerSummary[]>;
+  /** Closes a breaker by hand; false when there is none. */
+  resetBreaker(origin: string): Promise<boolean>;
+}
