@@ -90,13 +90,13 @@ function finished(scope: Scope, build: (gen: Generator) => Code): string {
   const gen: Generator = {
     ...names,
     scope,
-    value: (expr) => valueOf(gen, expr),
+    value: (expr) => exprCode(gen, expr),
     truth: (expr) => truthOf(gen, expr),
   };
   return names.finish(build(gen).text);
 }
 
-function valueOf(gen: Generator, expr: Expr): Code {
+function exprCode(gen: Generator, expr: Expr): Code {
   switch (expr.kind) {
     case 'literal':
       return literal(expr.value);

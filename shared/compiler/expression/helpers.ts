@@ -52,7 +52,8 @@ export const HELPERS = {
   equal: () => 'function($a,$b){$a!=null?$type($a)=$type($b) and $a=$b:$not($b!=null)}',
 
   /** Text of a value. `$string` has 15 digits; an integer of 16 digits (an id, say) has to come out whole. */
-  text: () => "function($v){$v!=null?$type($v)='number' and $abs($v)>=1e15 and $abs($v)<=9007199254740991?$formatBase($v):$string($v):''}",
+  text: () =>
+    "function($v){$v!=null?$type($v)='number' and $abs($v)>=1e15 and $abs($v)<=9007199254740991 and $floor($v)=$v?$formatBase($v):$string($v):''}",
   json: () => "function($v){$type($v)='string'?($s:=$string({'a':$v});$substring($s,5,$length($s)-6)):$exists($v)?$string($v):'null'}",
 
   /** `$v[$i]`: an element of a list by number, an own key of an object by text. */
@@ -60,7 +61,7 @@ export const HELPERS = {
     "function($v,$i){$type($i)='number'?$type($v)='array' and $floor($i)=$i?$v[$i]:null:" +
     "$type($i)='string' and $type($v)='object'?$i in $keys($v)?$lookup($v,$i):null:null}",
   /** A key as a path reads it, through lists too, but own keys only. */
-  get: () => 'function($o,$k){($r:=$lookup($filter($o,function($x){$k in $keys($x)}),$k);$r)}',
+  get: () => "function($o,$k){($r:=$lookup($filter($o,function($x){$type($x)='object' and $k in $keys($x)}),$k);$r)}",
 
   length: () => "function($v){$type($v)='string'?$length($v):$type($v)='array'?$count($v):$type($v)='object'?$count($keys($v)):null}",
   trim: () => "function($v){$type($v)='string'?($m:=$match($v,/[^ \\t\\n\\r]([\\s\\S]*[^ \\t\\n\\r])?/).match;$exists($m)?$m:''):null}",

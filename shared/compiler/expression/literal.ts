@@ -53,23 +53,31 @@ export function literalCode(value: Json): string {
 }
 
 /**
- * An object constructor. Two names would break JSONata's JavaScript implementation, which groups by key in a plain object: `__proto__` (the
- * object is then parsed from its text) and `hasOwnProperty` (harmless when it is last).
+ * An object constructor. Two names would break JSONata's JavaScript implementation, which groups by key in a plain object: after
+ * `hasOwnProperty` a second object has to begin, and one with `__proto__` is parsed from its text.
  *
- * @param entries key, code of the value (never undefined), and the value's JSON where it is a constant
+ * @param entries key, code of the value (never undefined), and the value's JSON where it is a constant; a key's last entry counts
+ * @param jsonOf code that gives a value's JSON text, for values that are not constant
  */
 export function objectCode(
   entries: readonly (readonly [key: string, code: string, json?: string])[],
-  jsonCode?: (code: string) => string,
+  jsonOf: (code: string) => string = jsonataString,
 ): string {
-  const last = new Map(entries.map((entry) => [entry[0], entry]));
-  const unique = [...last.values()].sort((a, b) => Number(a[0] === 'hasOwnProperty') - Number(b[0] === 'hasOwnProperty'));
-  if (!last.has('__proto__')) return `{${unique.map(([key, code]) => `${jsonataString(key)}:${code}`).join(',')}}`;
-  const parts = unique.map(([key, code, json], index) => {
-    const name = jsonataString(`${index === 0 ? '{' : ','}${JSON.stringify(key)}:`);
-    return `${name},${json === undefined && jsonCode ? jsonCode(code) : jsonataString(json ?? 'null')}`;
-  });
-  return `$parse($join([${parts.join(',')},'}']))`;
+  const unique = [...new Map(entries.map((entry) => [entry[0], entry])).values()];
+  if (unique.some(([key]) => key === '__proto__')) {
+    const parts = unique.flatMap(([key, code, json], index) => [
+      jsonataString(`${index === 0 ? '{' : ','}${JSON.stringify(key)}:`),
+      json === undefined ? jsonOf(code) : jsonataString(json),
+    ]);
+    return `$parse($join([${parts.join(',')},'}']))`;
+  }
+  const cut = unique.findIndex(([key]) => key === 'hasOwnProperty') + 1;
+  if (cut > 0 && cut < unique.length) return `$merge([${constructorCode(unique.slice(0, cut))},${constructorCode(unique.slice(cut))}])`;
+  return constructorCode(unique);
+}
+
+function constructorCode(entries: readonly (readonly [key: string, code: string, json?: string])[]): string {
+  return `{${entries.map(([key, code]) => `${jsonataString(key)}:${code}`).join(',')}}`;
 }
 
 /** True when a key of this very object would be read as a substitution. */

@@ -217,7 +217,9 @@ function arithmetic(gen: Generator, op: BinaryOp, left: Code, right: Code): Code
 /** `test ? yes : no`. */
 export function conditional(gen: Generator, expr: Extract<Expr, { kind: 'conditional' }>): Code {
   const test = gen.truth(expr.test);
-  const yes = gen.value(expr.yes);
+  const value = gen.value(expr.yes);
+  // The `:` that follows would otherwise belong to a conditional inside that has none.
+  const yes = value.level === Level.Condition ? total(gen, value) : value;
   const no = gen.value(expr.no);
   return { text: `${operand(test, Level.Condition)}?${yes.text}:${no.text}`, types: yes.types | no.types, level: Level.Condition };
 }
