@@ -21,8 +21,10 @@ export interface Child {
 export interface ChildOptions {
   /** Added to this process's environment. */
   env?: NodeJS.ProcessEnv;
-  /** What becomes of its output; its errors go to this process's. Default `pipe`. */
+  /** What becomes of its output. Default `pipe`. */
   out?: 'pipe' | 'ignore';
+  /** What becomes of its errors. Default: they are this process's. */
+  err?: 'inherit' | 'ignore';
   /** ms between asking it to end and killing it. */
   graceMs?: number;
 }
@@ -31,9 +33,9 @@ export interface ChildOptions {
 export function startChild(
   command: string,
   args: string[],
-  { env = {}, out = 'pipe', graceMs = DEFAULT_GRACE_MS }: ChildOptions = {},
+  { env = {}, out = 'pipe', err = 'inherit', graceMs = DEFAULT_GRACE_MS }: ChildOptions = {},
 ): Child {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', out, 'inherit'] });
+  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', out, err] });
   return { process: child, stop: () => stop(child, graceMs) };
 }
 
