@@ -42,7 +42,7 @@ function readName(gen: Generator, code: Code, name: string): Code {
 function nameStep(name: string): string | null {
   if (INHERITED.has(name)) return null;
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !WORDS.has(name)) return `.${name}`;
-  return /^(?!.*(?:\{%|%\}|\$\{))[^`\p{C}\p{Zl}\p{Zp}]+$/u.test(name) ? `.\`${name}\`` : null;
+  return /^(?!.*(?:\{%|%\}|\$\{))[^`\p{C}\p{Zl}\p{Zp}]+$/u.test(name) ? `.\`${name}\`` : `.${jsonataString(name)}`;
 }
 
 function readIndex(gen: Generator, code: Code, step: Extract<PathStep, { kind: 'index' }>): Code {
