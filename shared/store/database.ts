@@ -6,6 +6,8 @@
 //       awaits `committed()` first. Steps within the process need not wait.
 //   D4. A commit that fails (disk full, folder read-only) rejects every waiting `committed()` and every later one: what was not
 //       written is not pretended. `onFailure` is told once, so that the process can stop.
+//   D5. Who collects a turn's rows and writes them at its end does that in a `beforeCommit` hook, inside the transaction; a `write`
+//       when the first row is collected makes sure that there is one.
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
@@ -27,6 +29,8 @@ export interface Database {
   write<T>(change: () => T): T;
   /** Resolves when everything written so far is durable; at once when nothing is pending. Rejects as D4 says. */
   committed(): Promise<void>;
+  /** Calls `hook` just before every commit, inside its transaction; what it writes belongs to it. Returns how to take it back. */
+  beforeCommit(hook: () => void): () => void;
   /** Transactions committed so far, for the benchmarks. */
   readonly commits: number;
   /** Commits what is pending and closes. */
@@ -48,6 +52,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   let failed: Error | undefined;
   let closed = false;
   let commits = 0;
+  const hooks = new Set<() => void>();
 
   function fail(error: Error): void {
     failed = error;
@@ -59,8 +64,9 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   function commit(): void {
     if (!open || failed) return;
-    open = false;
     try {
+      for (const hook of hooks) hook();
+      open = false;
       sqlite.exec('COMMIT');
       commits++;
     } catch (error) {
@@ -90,6 +96,10 @@ export function openDatabase(options: DatabaseOptions): Database {
       if (failed) return Promise.reject(failed);
       if (!open) return Promise.resolve();
       return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    },
+    beforeCommit(hook) {
+      hooks.add(hook);
+      return () => hooks.delete(hook);
     },
     get commits() {
       return commits;

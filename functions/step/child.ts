@@ -1,0 +1,122 @@
+// The undo of a `workflow` step: the child's own record says what is to be done.
+
+import { sleep } from '../../shared/clock.ts';
+import type { Json } from '../../shared/json.ts';
+import { childExecutionName } from '../../shared/protocol/run-id.ts';
+import type { ChildMessage, ChildResult, UndoSpec } from '../../shared/protocol/step-message.ts';
+import {
+  asStep,
+  claimForChain,
+  ensureRun,
+  errorInfo,
+  findRun,
+  isFinal,
+  readValue,
+  requestCancel,
+  resolveLate,
+  type RunRecord,
+  runKeyOf,
+  runRecordKey,
+  type StepRecord,
+  stepKey,
+} from '../../shared/runs/index.ts';
+import type { StepContext } from './context.ts';
+import { failure } from './step-error.ts';
+import { performUndo, UNDO_ATTEMPTS } from './undo.ts';
+
+/** How long one invocation waits for a child to end; then Step Functions asks again. */
+const CHILD_WAIT_MS = 20_000;
+const CHILD_POLL_MS = 500;
+
+/** Performs `op: child`. @throws StepError when the child has not ended yet, or its undo failed */
+export async function undoChild(context: StepContext, message: ChildMessage): Promise<ChildResult> {
+  const { runs } = context;
+  const { store } = runs;
+  const run = runKeyOf(message.run);
+  const nothing: ChildResult = { start: false, input: null };
+  const [runBody, stepBody] = await store.read([runRecordKey(run.id), stepKey(run.id, message.at)]);
+  const record = await claimForChain(runs, await ensureRun(runs, message.run, runBody), message.error);
+  if (!record) return nothing;
+  const step = stepBody && asStep(stepBody);
+  if (step?.undoState === 'undone') return nothing;
+  const child = step?.child === undefined ? undefined : await ended(context, message, step.child);
+  if (!child || !step) {
+    await stopUnseen(context, message);
+    return nothing;
+  }
+  if (child.status === 'completed') {
+    const undo = child.link?.undo;
+    if (!undo) return startUndo(child, message);
+    await undoByRequest(context, message, record, step, child, undo);
+    return nothing;
+  }
+  if (child.status === 'compensation_failed') {
+    const undoFailure = {
+      error: 'Maestro.Lost',
+      message: JSON.stringify({ message: `the sub-workflow's run ${child.id} has undos that failed` }),
+    };
+    await store.update(stepKey(run.id, message.at), { set: { undoFailure } }, { present: true });
+  }
+  return nothing;
+}
+
+function startUndo(child: RunRecord, { error }: ChildMessage): ChildResult {
+  const input = { run: [child.execution, child.startTime], error: error as unknown as Json };
+  return { start: true, input };
+}
+
+/** The child's record once it has ended; a running one is cancelled first. */
+async function ended(context: StepContext, message: ChildMessage, id: string): Promise<RunRecord | undefined> {
+  const { runs } = context;
+  const until = runs.clock.now() + CHILD_WAIT_MS;
+  for (let asked = false; ; asked = true) {
+    const child = await findRun(runs, id);
+    if (!child || isFinal(child.status)) return child;
+    if (!asked && child.status !== 'compensating') await requestCancel(runs, id);
+    if (runs.clock.now() >= until) {
+      throw failure('Maestro.ServiceUnavailable', {
+        step: message.step,
+        attempt: message.attempt,
+        message: `undo: the sub-workflow's run ${id} is still ${child.status}`,
+      });
+    }
+    await sleep(runs.clock, CHILD_POLL_MS);
+  }
+}
+
+/** A child of which no step was recorded has nothing to undo; if it still sits in its first wait, it is stopped. */
+async function stopUnseen({ executions }: StepContext, { machine, run, at }: ChildMessage): Promise<void> {
+  const execution = `${machine.replace(':stateMachine:', ':execution:')}:${childExecutionName(run, at)}`;
+  if ((await executions?.status(execution)) === 'RUNNING')
+    await executions?.stop(execution, 'Maestro.Cancelled', 'the run that started it is being undone');
+}
+
+/** The step's own `compensate`, with the child's output for its own. */
+async function undoByRequest(
+  context: StepContext,
+  message: ChildMessage,
+  record: RunRecord,
+  step: StepRecord,
+  child: RunRecord,
+  undo: UndoSpec,
+): Promise<void> {
+  const { runs } = context;
+  const output = (await readValue(runs, child.id, 'OUTPUT')) ?? null;
+  const spec = await resolveLate(undo, { output, error: record.error ?? errorInfo(message.error) });
+  const run = runKeyOf(message.run);
+  const work = {
+    context,
+    run,
+    record,
+    step: message.step,
+    at: message.at,
+    attempt: message.attempt,
+    attempts: message.attempts ?? UNDO_ATTEMPTS,
+  };
+  let now = step;
+  while (!(await performUndo(work, now, spec))) {
+    const [body] = await runs.store.read([stepKey(run.id, message.at)]);
+    now = body ? asStep(body) : now;
+    if (now.undoState === 'undone') return;
+  }
+}

@@ -1,0 +1,114 @@
+// What the step function works with, made once per process, and what is known of one message.
+
+import { hash } from 'node:crypto';
+import type { Breakers } from '../../shared/breaker/index.ts';
+import type { Caller, CallOutcome } from '../../shared/calls/types.ts';
+import type { Json } from '../../shared/json.ts';
+import { isClosed, type RunKey, type RunRecord, type Runs, type StepRecord, stopField } from '../../shared/runs/index.ts';
+import type { UndoSpec } from '../../shared/protocol/step-message.ts';
+
+/** A record's lease outlasts its call by this: time to write the end. Below the 30 s that a task's timeout adds to the service's. */
+export const LEASE_MARGIN_MS = 10_000;
+/** An invocation has this long beyond its waiting and its call; the task's timeout is 5 s more. */
+const INVOCATION_MARGIN_MS = 25_000;
+/** The most of a `Retry-After` that is waited for in place, if the service does not say. */
+export const DEFAULT_RETRY_MAX_MS = 30_000;
+/** A service's time limit, if it does not say. */
+export const DEFAULT_TIMEOUT_MS = 30_000;
+/** How often the record of another invocation is looked at. */
+export const POLL_MS = 250;
+/** A call with less time than this is not begun. */
+export const MIN_CALL_MS = 1;
+
+export interface EventEntry {
+  source: string;
+  detailType: string;
+  detail: Json;
+  runId: string;
+  stepId: string;
+  traceparent: string;
+}
+
+/** What is told when an undo ends with something left: enough to do it by hand. */
+export interface UndoNotice {
+  runId: string;
+  execution: string;
+  workflow: string;
+  version: string | null;
+  status: string;
+  error: string;
+  step: string | null;
+  left: { step: string; at: string; error: string; message: string; undo: UndoSpec | null }[];
+  unresolved: { step: string; at: string; undo: UndoSpec | null }[];
+}
+
+/** Asks about and acts on executions. */
+export interface ChildExecutions {
+  /** Undefined: there is none of that ARN. */
+  status(executionArn: string): Promise<'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | undefined>;
+  stop(executionArn: string, error: string, cause: string): Promise<void>;
+}
+
+export interface StepContext {
+  runs: Runs;
+  caller: Caller;
+  breakers: Breakers;
+  /** Names this process among all that ever wrote to the store. */
+  instance: string;
+  /** No other process runs steps on this store: what another instance began, ended with it. */
+  sole: boolean;
+  /** A new invocation's number. */
+  nextInvocation(): number;
+  secret(): string;
+  callbackUrl: ((token: string) => string) | undefined;
+  putEvents: ((entry: EventEntry) => Promise<CallOutcome>) | undefined;
+  notify: ((notice: UndoNotice) => Promise<void>) | undefined;
+  executions: ChildExecutions | undefined;
+}
+
+/** One invocation, as it signs the records that it writes. */
+export interface Invocation {
+  owner: string;
+  /** Epoch ms: after this nothing new is begun. */
+  endsAtMs: number;
+}
+
+/** @param waitMs the most that may be waited for a `Retry-After`: the task's timeout has room for it */
+export function invocation(context: StepContext, timeoutMs: number, waitMs: number): Invocation {
+  const endsAtMs = context.runs.clock.now() + waitMs + timeoutMs + INVOCATION_MARGIN_MS;
+  return { owner: `${context.instance}:${context.nextInvocation()}`, endsAtMs };
+}
+
+/** True while whoever signed with this lease may still be at work. */
+export function isLive(context: StepContext, owner: string, leaseUntilMs: number): boolean {
+  if (context.sole && !owner.startsWith(`${context.instance}:`)) return false;
+  return context.runs.clock.now() < leaseUntilMs;
+}
+
+/** Why no call may begin now; undefined: it may. */
+export function refusal(
+  run: RunRecord,
+  blocks: string[] | undefined,
+  deadlineMs: number,
+  now: number,
+): { name: 'Maestro.Cancelled' | 'Maestro.Stopped' | 'Maestro.DeadlineExceeded'; message: string } | undefined {
+  if (run.cancel) return { name: 'Maestro.Cancelled', message: 'the run was cancelled' };
+  if (isClosed(run)) return { name: 'Maestro.Stopped', message: `the run takes no new calls: it is ${run.status}` };
+  for (const block of blocks ?? []) {
+    if (run[stopField(block)] === true)
+      return { name: 'Maestro.Stopped', message: 'another call of its block failed, so this one was not begun' };
+  }
+  if (now >= deadlineMs)
+    return { name: 'Maestro.DeadlineExceeded', message: `the run's deadline passed at ${new Date(deadlineMs).toISOString()}` };
+  return undefined;
+}
+
+/** W3C trace context: one trace per run, one span per attempt, the same whenever it is made again. */
+export function traceparent(run: RunKey, at: string, attempt: number): string {
+  return `00-${hash('sha256', run.id).slice(0, 32)}-${hash('sha256', `${run.id}/${at}/${attempt}`).slice(0, 16)}-01`;
+}
+
+/** The record of a step that failed for good or not, as an answer to the same question. */
+export function hasEnded(step: StepRecord): boolean {
+  return step.state !== 'started' && step.state !== 'waiting' && step.state !== 'child';
+}

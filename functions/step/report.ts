@@ -1,0 +1,110 @@
+// Closing an undo: the run's last status, and what the `Fail` state shows.
+
+import type { Json, JsonObject } from '../../shared/json.ts';
+import type { ReportMessage, ReportResult } from '../../shared/protocol/step-message.ts';
+import {
+  claimForChain,
+  endRun,
+  ensureRun,
+  errorInfo,
+  findRun,
+  listSteps,
+  readRun,
+  type RunRecord,
+  type RunStatus,
+  runKeyOf,
+  runRecordKey,
+  summarizeUndo,
+  type UndoSummary,
+} from '../../shared/runs/index.ts';
+import type { StepContext, UndoNotice } from './context.ts';
+
+/** Step Functions ends a cause at 32,768 characters. */
+const MAX_CAUSE = 30_000;
+const MAX_MESSAGE = 2_000;
+
+/** Performs `op: report`. Asked again, it answers the same. */
+export async function report(context: StepContext, message: ReportMessage): Promise<ReportResult> {
+  const { runs } = context;
+  const run = runKeyOf(message.run);
+  const [body] = await runs.store.read([runRecordKey(run.id)]);
+  const before = await ensureRun(runs, message.run, body);
+  const record = await claimForChain(runs, before, message.error);
+  if (!record) return answer(before, before.status, before.report);
+  const summary = summarizeUndo(record, await listSteps(runs, run.id), await childStatuses(context, record));
+  const told = summaryJson(summary);
+  await runs.append(run.id, 'compensation.completed', {
+    status: summary.status,
+    undone: summary.undone.length,
+    left: summary.left.length,
+    unresolved: summary.unresolved.length,
+  });
+  // The notice goes out first: told twice is better than not at all.
+  if (summary.status === 'compensation_failed') await context.notify?.(notice(record, message, summary));
+  await endRun(runs, record, { status: summary.status, error: record.error ?? errorInfo(message.error), report: told });
+  return answer(await readRun(runs, run.id), summary.status, told);
+}
+
+/** How the sub-workflows of a run ended: theirs is for their own records to say. */
+async function childStatuses({ runs }: StepContext, record: RunRecord): Promise<Map<string, RunStatus>> {
+  const statuses = new Map<string, RunStatus>();
+  for (const { child } of await listSteps(runs, record.id)) {
+    const found = child === undefined ? undefined : await findRun(runs, child);
+    if (found) statuses.set(found.id, found.status);
+  }
+  return statuses;
+}
+
+function summaryJson({ undone, left, unresolved, irreversible }: UndoSummary): JsonObject {
+  return {
+    undone: undone.map(({ step }) => step),
+    left: left.map(({ step, error, message }) => ({ step, error, message })),
+    unresolved: unresolved.map(({ step }) => step),
+    irreversible: irreversible.map(({ step }) => step),
+  };
+}
+
+function notice(record: RunRecord, message: ReportMessage, summary: UndoSummary): UndoNotice {
+  return {
+    runId: record.id,
+    execution: message.run[0],
+    workflow: message.workflow,
+    version: message.version,
+    status: summary.status,
+    error: record.error?.error ?? 'Maestro.Aborted',
+    step: record.error?.step ?? null,
+    left: summary.left,
+    unresolved: summary.unresolved,
+  };
+}
+
+function answer(record: RunRecord, status: RunStatus, told: Json | undefined): ReportResult {
+  const error = record.error ?? errorInfo(null);
+  const lists = (typeof told === 'object' && told !== null && !Array.isArray(told) ? told : {}) as { [list: string]: Json[] };
+  return { error: error.error, cause: causeText({ status, step: error.step, message: error.message }, lists) };
+}
+
+/** JSON of at most 30,000 characters: details go first, then the ends of the lists, whose lengths are then told. */
+export function causeText(head: { status: string; step: string | null; message: string }, lists: { [list: string]: Json[] }): string {
+  const { undone = [], left = [], unresolved = [], irreversible = [] } = lists;
+  const whole = { ...head, undone, left, unresolved, irreversible };
+  const text = JSON.stringify(whole);
+  if (text.length <= MAX_CAUSE) return text;
+  const names = { undone, left: left.map(nameOnly), unresolved, irreversible };
+  const short = { ...head, message: head.message.slice(0, MAX_MESSAGE) };
+  for (let most = Math.max(...Object.values(names).map((list) => list.length)); ; most = Math.floor(most / 2)) {
+    const cut: JsonObject = { ...short };
+    for (const [name, list] of Object.entries(names)) {
+      cut[name] = list.slice(0, most);
+      if (list.length > most) cut[`${name}_count`] = list.length;
+    }
+    const result = JSON.stringify(cut);
+    if (result.length <= MAX_CAUSE) return result;
+  }
+}
+
+function nameOnly(entry: Json): Json {
+  return typeof entry === 'object' && entry !== null && !Array.isArray(entry)
+    ? { step: entry['step'] ?? null, error: entry['error'] ?? null }
+    : entry;
+}

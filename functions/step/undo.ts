@@ -1,0 +1,244 @@
+// Undoing one step, if the record says that there is something to undo.
+//
+//   U1. The record decides, not the failure: only what was performed (or, where the file says so, may have been) is undone.
+//   U2. An undo has one key, and a lease: of two chains that meet, one calls and the other waits.
+//   U3. An undo that failed for good stays failed for this round, and the chain goes on.
+
+import { breakerSettings, type Permit } from '../../shared/breaker/index.ts';
+import type { CallOutcome } from '../../shared/calls/types.ts';
+import { sleep } from '../../shared/clock.ts';
+import type { Json, JsonObject } from '../../shared/json.ts';
+import { RETRYABLE } from '../../shared/protocol/errors.ts';
+import type { UndoMessage, UndoSpec } from '../../shared/protocol/step-message.ts';
+import {
+  asStep,
+  BadReferenceError,
+  claimForChain,
+  ensureRun,
+  errorInfo,
+  isStored,
+  loadStored,
+  owed,
+  resolveLate,
+  type RunKey,
+  type RunRecord,
+  runKeyOf,
+  runRecordKey,
+  type StepRecord,
+  sealStep,
+  stepKey,
+} from '../../shared/runs/index.ts';
+import {
+  DEFAULT_RETRY_MAX_MS,
+  DEFAULT_TIMEOUT_MS,
+  type Invocation,
+  invocation,
+  isLive,
+  LEASE_MARGIN_MS,
+  POLL_MS,
+  type StepContext,
+} from './context.ts';
+import { buildRequest } from './request.ts';
+import { failure, isRetryable, methodText, type StepError } from './step-error.ts';
+
+/** Undos are tried harder than calls. */
+export const UNDO_ATTEMPTS = 10;
+
+/** What an undo state shows: what was done about the step. */
+export type UndoResult = { step: string; did: 'undone' | 'nothing' | 'unresolved' };
+
+/** What `performUndo` needs to know of a message. */
+export interface UndoWork {
+  context: StepContext;
+  run: RunKey;
+  record: RunRecord;
+  step: string;
+  at: string;
+  attempt: number;
+  attempts: number;
+}
+
+/** Performs `op: undo`. @throws StepError when the undo failed: to be tried again, or (for good) to be passed over */
+export async function undoStep(context: StepContext, message: UndoMessage): Promise<UndoResult> {
+  const run = runKeyOf(message.run);
+  const { store, clock } = context.runs;
+  const nothing: UndoResult = { step: message.step, did: 'nothing' };
+  for (;;) {
+    const [runBody, stepBody] = await store.read([runRecordKey(run.id), stepKey(run.id, message.at)]);
+    const record = await claimForChain(context.runs, await ensureRun(context.runs, message.run, runBody), message.error);
+    if (!record || !stepBody) return nothing;
+    const step = asStep(stepBody);
+    const round = record.round ?? 1;
+    const work = {
+      context,
+      run,
+      record,
+      step: message.step,
+      at: message.at,
+      attempt: message.attempt,
+      attempts: message.attempts ?? UNDO_ATTEMPTS,
+    };
+    switch (owed(step, round)) {
+      case 'nothing':
+      case 'child':
+        return step.undoState === 'undone' && step.undoRound === round ? { step: message.step, did: 'undone' } : nothing;
+      case 'list':
+        await store.update(
+          stepKey(run.id, message.at),
+          { set: { undoState: 'unresolved', undoRound: round } },
+          { equals: { state: 'unknown' } },
+        );
+        return { step: message.step, did: 'unresolved' };
+      case 'wait':
+        if (isLive(context, step.owner, step.leaseUntilMs) && step.state === 'started')
+          await sleep(clock, Math.min(POLL_MS, step.leaseUntilMs - clock.now()));
+        else await sealStep(context.runs, run.id, step);
+        break;
+      case 'undo':
+        if (step.undo && (await performUndo(work, step, step.undo))) return { step: message.step, did: 'undone' };
+        break;
+    }
+  }
+}
+
+/** Calls the undo request of a step. False when another invocation is at it: look again. @throws StepError */
+export async function performUndo(work: UndoWork, step: StepRecord, spec: UndoSpec): Promise<boolean> {
+  const { context } = work;
+  const { clock } = context.runs;
+  if (step.undoState === 'started' && step.undoOwner && isLive(context, step.undoOwner, step.undoLeaseUntilMs ?? 0)) {
+    await sleep(clock, Math.min(POLL_MS, (step.undoLeaseUntilMs ?? 0) - clock.now()));
+    return false;
+  }
+  const timeoutMs = spec.timeout ?? spec.service.timeout ?? DEFAULT_TIMEOUT_MS;
+  const retryMaxMs = spec.service.retryMax ?? DEFAULT_RETRY_MAX_MS;
+  const me = invocation(context, timeoutMs, retryMaxMs);
+  const waitMs = Math.min((step.undoRetryAtMs ?? 0) - clock.now(), retryMaxMs);
+  if (waitMs > 0) await sleep(clock, waitMs);
+  const permit = await admit(work, spec);
+  const started = await begin(work, step, me, timeoutMs);
+  if (!started) {
+    if (permit) await context.breakers.report(permit, 'none');
+    return false;
+  }
+  const outcome = await call(work, step, spec, timeoutMs, permit);
+  if (outcome.outcome === 'done' || outcome.outcome === 'unusable') {
+    await end(work, me, { undoState: 'undone', undoneAtMs: clock.now() });
+    await context.runs.append(work.run.id, 'compensation.step_completed', { step: step.step, at: step.at });
+    return true;
+  }
+  throw await endFailed(work, me, spec, outcome);
+}
+
+/** An open breaker is waited for by the definition: nothing is recorded, and no try is used up. */
+async function admit(work: UndoWork, spec: UndoSpec): Promise<Permit | undefined> {
+  const settings = breakerSettings(spec.service.breaker);
+  if (!settings) return undefined;
+  let origin: string;
+  try {
+    origin = work.context.caller.origin(spec);
+  } catch {
+    return undefined;
+  }
+  const admission = await work.context.breakers.admit(origin, settings);
+  if (admission.admitted) return admission.permit;
+  throw fail(
+    work,
+    spec,
+    'Maestro.CircuitOpen',
+    `the circuit breaker of ${origin} is open until ${new Date(admission.retryAtMs).toISOString()}`,
+  );
+}
+
+async function begin(work: UndoWork, step: StepRecord, me: Invocation, timeoutMs: number): Promise<boolean> {
+  const { store, clock } = work.context.runs;
+  const set = {
+    undoState: 'started',
+    undoOwner: me.owner,
+    undoLeaseUntilMs: clock.now() + timeoutMs + LEASE_MARGIN_MS,
+    undoRound: work.record.round ?? 1,
+    undoAttempt: work.attempt,
+  };
+  const unchanged = { state: step.state, undoState: step.undoState ?? null, undoOwner: step.undoOwner ?? null };
+  return (await store.update(stepKey(work.run.id, work.at), { set }, { equals: unchanged })) !== undefined;
+}
+
+async function call(work: UndoWork, step: StepRecord, spec: UndoSpec, timeoutMs: number, permit: Permit | undefined): Promise<CallOutcome> {
+  const { context, run, record } = work;
+  const { runs } = context;
+  let verdict: 'good' | 'bad' | 'none' = 'none';
+  try {
+    const output = await wholeAnswer(work, step);
+    const error = record.error ?? errorInfo(null);
+    const finished = await resolveLate(spec, { output, error });
+    const request = await buildRequest(runs, finished, {
+      run,
+      workflow: record.workflow,
+      step: work.step,
+      at: work.at,
+      attempt: work.attempt,
+      timeoutMs,
+      idempotencyKey: `${run.id}/${work.at}/undo`,
+    });
+    await runs.store.durable();
+    const outcome = await context.caller.call(request);
+    const failed = outcome.outcome === 'not_performed' || outcome.outcome === 'unknown';
+    verdict = !failed ? 'good' : RETRYABLE.includes(outcome.error) ? 'bad' : outcome.error === 'Maestro.BadConfiguration' ? 'none' : 'good';
+    return outcome;
+  } catch (error) {
+    if (!(error instanceof BadReferenceError)) throw error;
+    return { outcome: 'not_performed', error: 'Maestro.BadConfiguration', message: error.message, detail: {} };
+  } finally {
+    if (permit) await context.breakers.report(permit, verdict);
+  }
+}
+
+/** `$o`: what the step answered, for leaves that also need the failure. */
+async function wholeAnswer({ context, run }: UndoWork, step: StepRecord): Promise<Json> {
+  const answer = step.whole ?? step.output ?? null;
+  return isStored(answer) ? loadStored(context.runs.blobs, run.id, answer) : answer;
+}
+
+async function end(work: UndoWork, me: Invocation, set: JsonObject): Promise<void> {
+  const key = stepKey(work.run.id, work.at);
+  await work.context.runs.store.update(
+    key,
+    { set: { ...set, undoLeaseUntilMs: 0 }, remove: ['undoRetryAtMs'] },
+    { equals: { undoState: 'started', undoOwner: me.owner } },
+  );
+}
+
+async function endFailed(
+  work: UndoWork,
+  me: Invocation,
+  spec: UndoSpec,
+  outcome: Exclude<CallOutcome, { outcome: 'done' }>,
+): Promise<StepError> {
+  const { runs } = work.context;
+  const told = fail(work, spec, outcome.error, outcome.message, outcome);
+  const set: JsonObject = { undoFailure: { error: told.name, message: told.message }, undoLeaseUntilMs: 0 };
+  const forGood = !isRetryable(outcome.error) || work.attempt + 1 >= work.attempts;
+  // Not for good: the next try finds no one at work, and begins at once.
+  if (forGood) set['undoState'] = 'undo_failed';
+  if (outcome.retryAfterMs !== undefined) set['undoRetryAtMs'] = runs.clock.now() + outcome.retryAfterMs;
+  await runs.store.update(stepKey(work.run.id, work.at), { set }, { equals: { undoState: 'started', undoOwner: me.owner } });
+  if (forGood) await runs.append(work.run.id, 'compensation.step_failed', { step: work.step, at: work.at, error: told.name });
+  return told;
+}
+
+function fail(
+  work: UndoWork,
+  spec: UndoSpec,
+  name: Parameters<typeof failure>[0],
+  message: string,
+  outcome?: Exclude<CallOutcome, { outcome: 'done' }>,
+): StepError {
+  const method = methodText(spec.verb, spec.method);
+  return failure(name, {
+    step: work.step,
+    service: spec.service.name,
+    ...(method === undefined ? {} : { method }),
+    attempt: work.attempt,
+    message: `undo: ${message}`,
+    ...(outcome ? { outcome: outcome.outcome, detail: outcome.detail } : {}),
+  });
+}

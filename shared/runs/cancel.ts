@@ -1,0 +1,94 @@
+// Asking a run to stop. The control record says it first; what else has to be done for it to be noticed is answered as data.
+
+import type { JsonObject } from '../json.ts';
+import { CHECKPOINT_PREFIX, runPartition, runRecordKey } from './keys.ts';
+import { asRun, type RunRecord } from './records.ts';
+import { endRun, findRun, listSteps } from './run-records.ts';
+import type { Runs } from './runs.ts';
+
+/** What has to be done after the cancel was written. */
+export interface CancelPlan {
+  run: RunRecord;
+  /** The run was only queued: it has ended, and nothing else is to be done. */
+  ended: boolean;
+  /** Task tokens to answer with `Maestro.Cancelled`. */
+  tokens: { at: string; token: string }[];
+  /** Public ids of sub-workflows that run: cancel them the same way. */
+  children: string[];
+}
+
+/** `not_found`: there is no such run. `ended`, `undoing`: it can no longer be cancelled. */
+export class CancelError extends Error {
+  override readonly name = 'CancelError';
+  readonly reason: 'not_found' | 'ended' | 'undoing';
+
+  constructor(id: string, reason: CancelError['reason']) {
+    const why = { not_found: 'there is no such run', ended: 'it has ended', undoing: 'it is being undone, which cannot be cancelled' };
+    super(`run ${id}: it was not cancelled, ${why[reason]}`);
+    this.reason = reason;
+  }
+}
+
+/** Acts on executions and their tokens: the embedded engine, or Step Functions. A token or execution that is gone is no error. */
+export interface CancelExecutions {
+  failTask(token: string, error: string, cause: string): Promise<void>;
+  stop(executionArn: string, error: string, cause: string): Promise<void>;
+  /** True when the execution sits in a Wait and in nothing that ends by itself or by its token. */
+  isWaiting(executionArn: string): Promise<boolean>;
+}
+
+/**
+ * Cancels a run and what it started: writes the control record, answers its tokens, cancels its children, and stops it where it sits in a Wait.
+ * @throws CancelError
+ */
+export async function cancelRun(runs: Runs, executions: CancelExecutions, id: string): Promise<CancelPlan> {
+  const plan = await requestCancel(runs, id);
+  if (plan.ended || plan.run.execution === null) return plan;
+  await runs.store.durable();
+  for (const { token } of plan.tokens) await executions.failTask(token, 'Maestro.Cancelled', CAUSE);
+  for (const child of plan.children) {
+    await cancelRun(runs, executions, child).catch((error: unknown) => {
+      if (!(error instanceof CancelError)) throw error;
+    });
+  }
+  if (await executions.isWaiting(plan.run.execution)) await executions.stop(plan.run.execution, 'Maestro.Cancelled', CAUSE);
+  return plan;
+}
+
+const CAUSE = JSON.stringify({ message: 'the run was cancelled' });
+
+/** Only the first part of `cancelRun`: writes the control record and says what else has to be done. Asked again, it answers again. @throws CancelError */
+export async function requestCancel(runs: Runs, id: string): Promise<CancelPlan> {
+  const record = await findRun(runs, id);
+  if (!record) throw new CancelError(id, 'not_found');
+  if (record.status === 'queued' && (await endRun(runs, record, { status: 'cancelled', error: cancelled() }, ['queued']))) {
+    return { run: record, ended: true, tokens: [], children: [] };
+  }
+  const set: JsonObject = { cancel: true, cancelledAtMs: runs.clock.now() };
+  const body = await runs.store.update(
+    runRecordKey(id),
+    { set },
+    { oneOf: { status: ['running', 'waiting_checkpoint'] }, equals: { claimBy: null } },
+  );
+  if (!body) {
+    const now = await findRun(runs, id);
+    if (now?.status === 'running' || now?.status === 'waiting_checkpoint' || now?.status === 'compensating')
+      throw new CancelError(id, 'undoing');
+    throw new CancelError(id, 'ended');
+  }
+  const children: string[] = [];
+  const tokens: CancelPlan['tokens'] = [];
+  for (const step of await listSteps(runs, id)) {
+    if (step.state === 'child' && step.child) children.push(step.child);
+    if (step.state === 'waiting' && step.token) tokens.push({ at: step.at, token: step.token });
+  }
+  for (const { body: checkpoint } of await runs.store.list(runPartition(id), { prefix: CHECKPOINT_PREFIX })) {
+    const { state, token, at } = checkpoint;
+    if (state === 'open' && typeof token === 'string' && typeof at === 'string') tokens.push({ at, token });
+  }
+  return { run: asRun(body), ended: false, tokens, children };
+}
+
+function cancelled(): { step: null; error: string; message: string; also: [] } {
+  return { step: null, error: 'Maestro.Cancelled', message: 'the run was cancelled before it began', also: [] };
+}

@@ -1,0 +1,47 @@
+// The undo claim on the RUN record: from the first undo call on, the run takes no new calls, and one undo is at work.
+
+import type { Json, JsonObject } from '../json.ts';
+import type { RawError } from '../protocol/step-message.ts';
+import { errorInfo } from './error-info.ts';
+import { runRecordKey } from './keys.ts';
+import { asRun, isFinal, type RunRecord } from './records.ts';
+import type { Runs } from './runs.ts';
+
+/** The chain of the execution itself, or of the undo machine: they carry the same claim. */
+export const CHAIN = 'chain';
+/** Without a sign of life for this long, recovery looks whether the holder is still there. An undo call lasts at most 14 minutes. */
+export const CLAIM_MS = 20 * 60_000;
+
+/**
+ * Takes the claim for a chain of undo states, or keeps it; the first to take it writes the failure and the status `compensating`.
+ * Undefined when the run's undo has been reported already: there is nothing left to do.
+ */
+export async function claimForChain(runs: Runs, run: RunRecord, error: RawError | null): Promise<RunRecord | undefined> {
+  let seen = run;
+  for (;;) {
+    if (seen.reported === true && isFinal(seen.status)) return undefined;
+    const now = runs.clock.now();
+    const held = seen.status === 'compensating' && (seen.claimBy ?? null) !== null;
+    if (held && (seen.claimUntilMs ?? 0) - now > CLAIM_MS / 2) return seen;
+    const set: JsonObject = {
+      claimBy: seen.claimBy ?? CHAIN,
+      claimUntilMs: now + CLAIM_MS,
+      status: 'compensating',
+      round: seen.round ?? 1,
+    };
+    if (!seen.error) Object.assign(set, { error: errorInfo(error), rawError: (error ?? null) as unknown as Json });
+    const body = await runs.store.update(
+      runRecordKey(seen.id),
+      { set },
+      { equals: { status: seen.status, claimBy: seen.claimBy ?? null } },
+    );
+    if (body) {
+      if (seen.status !== 'compensating')
+        await runs.append(seen.id, 'compensation.started', { error: asRun(body).error?.error ?? null }, seen.deadlineMs);
+      return asRun(body);
+    }
+    const [again] = await runs.store.read([runRecordKey(seen.id)]);
+    if (!again) return undefined;
+    seen = asRun(again);
+  }
+}

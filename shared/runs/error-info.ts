@@ -1,0 +1,46 @@
+// A failure as the states pass it on, turned into what `.error` of the language shows.
+
+import type { Json } from '../json.ts';
+import { isJsonObject } from '../json.ts';
+import type { RawError } from '../protocol/step-message.ts';
+import type { ErrorInfo } from './records.ts';
+
+/** Causes within causes that are opened: Step Functions around Lambda around ours, and the same once more for a child's. */
+const MAX_DEPTH = 6;
+/** Characters of a message that are kept. */
+const MAX_MESSAGE = 2_000;
+
+/**
+ * `{step, error, message, also}` of a failure. Without a recorded one it is `{step: null, error: 'Maestro.Aborted'}`.
+ * The cause may be our own JSON, a Lambda's `{errorType, errorMessage}` around it, a child's `{Error, Cause}`, prose, or empty: it is only
+ * opened where it parses.
+ */
+export function errorInfo(raw: RawError | null | undefined): ErrorInfo {
+  if (!raw) return { step: null, error: 'Maestro.Aborted', message: '', also: [] };
+  return {
+    step: raw.step ?? null,
+    error: raw.error ?? 'Maestro.Aborted',
+    message: messageOf(raw.cause ?? '', 0).slice(0, MAX_MESSAGE),
+    also: (raw.also ?? []).map(errorInfo),
+  };
+}
+
+function messageOf(cause: string, depth: number): string {
+  const parsed = depth < MAX_DEPTH ? parse(cause) : undefined;
+  if (!isJsonObject(parsed)) return cause;
+  for (const key of ['errorMessage', 'Cause', 'cause']) {
+    const inner = parsed[key];
+    if (typeof inner === 'string' && inner !== '') return messageOf(inner, depth + 1);
+  }
+  const message = parsed['message'] ?? parsed['Message'];
+  return typeof message === 'string' ? message : cause;
+}
+
+function parse(text: string): Json | undefined {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}

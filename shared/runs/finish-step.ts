@@ -1,0 +1,71 @@
+// Writing a step's successful end: the result as the state holds it, and beside it the finished undo request.
+
+import type { Json, JsonObject } from '../json.ts';
+import { stepKey } from './keys.ts';
+import { needsError, resolveLate } from './late.ts';
+import { asStep, type StepRecord } from './records.ts';
+import type { Runs } from './runs.ts';
+import { type Shape, selectPaths, shapeValue, storeValue } from './values.ts';
+
+/** Bytes of a whole answer that a record keeps for its undo, beside the result. */
+const INLINE_WHOLE_BYTES = 16_384;
+
+interface Failure {
+  name: string;
+  message: string;
+}
+
+export interface DoneOptions {
+  shape: Shape;
+  /** The answer cannot be used: performed, and failed all the same. */
+  failure?: Failure;
+  /** Makes the failure of a result whose read parts do not fit. `path`: '' for all of it. */
+  tooLarge: (path: string, bytes: number, budget: number) => Failure;
+  /** Marks (`forGood`, `letGo`) for a failure. */
+  mark?: (failure: Failure) => { forGood?: true; letGo?: true };
+  /** Epoch seconds. */
+  expiresAt: number;
+}
+
+/**
+ * Writes `done` over one's own `started` (or `waiting`), or what is true where the record went on: `done_late` over a sealed one, `done` over
+ * another invocation's `started`. Undefined when there was nothing to add: the record has an end.
+ * @param answer the whole answer, reserved keys escaped
+ */
+export async function writeDone(
+  runs: Runs,
+  runId: string,
+  started: StepRecord,
+  answer: Json,
+  options: DoneOptions,
+): Promise<StepRecord | undefined> {
+  const { store, blobs, clock } = runs;
+  const { select } = options.shape;
+  const shaped = await shapeValue(blobs, `${runId}/${started.at}`, select ? selectPaths(answer, select) : answer, options.shape);
+  const { token: _token, callback: _callback, shape: _shape, ...kept } = started;
+  const record: StepRecord = { ...kept, state: 'done', endedAtMs: clock.now(), leaseUntilMs: 0, output: shaped.fits ? shaped.value : null };
+  const failed = options.failure ?? (shaped.fits ? undefined : options.tooLarge(shaped.path, shaped.bytes, shaped.budget));
+  if (failed) Object.assign(record, { failure: { error: failed.name, message: failed.message }, ...options.mark?.(failed) });
+  if (started.undo) {
+    record.undo = await resolveLate(started.undo, { output: answer });
+    if (needsError(record.undo) && (select || !shaped.fits || shaped.stored))
+      record.whole = await keepWhole(runs, runId, started.at, answer);
+  }
+  const key = stepKey(runId, started.at);
+  if (await store.put(key, record as unknown as JsonObject, { equals: { state: started.state, owner: started.owner } }, options.expiresAt))
+    return record;
+
+  const [body] = await store.read([key]);
+  const now = body && asStep(body);
+  if (!now || now.undoState) return undefined;
+  const late = now.sealed === true && now.state === 'unknown';
+  if (!late && now.state !== 'started') return undefined;
+  const written: StepRecord = { ...record, state: late ? 'done_late' : 'done' };
+  const condition = { equals: { state: now.state, owner: now.owner, undoState: null } };
+  return (await store.put(key, written as unknown as JsonObject, condition, options.expiresAt)) ? written : undefined;
+}
+
+async function keepWhole(runs: Runs, runId: string, at: string, answer: Json): Promise<Json> {
+  if (Buffer.byteLength(JSON.stringify(answer)) <= INLINE_WHOLE_BYTES) return answer;
+  return storeValue(runs.blobs, `${runId}/${at}.whole`, answer);
+}

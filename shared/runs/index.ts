@@ -1,0 +1,61 @@
+// The public door of the run records.
+
+export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, requestCancel } from './cancel.ts';
+export { CHAIN, CLAIM_MS, claimForChain } from './claim.ts';
+export { errorInfo } from './error-info.ts';
+export { escapeReserved, unescapeReserved } from './escape.ts';
+export { type DoneOptions, writeDone } from './finish-step.ts';
+export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './keys.ts';
+export { needsError, resolveLate } from './late.ts';
+export { type Owed, owed } from './owed.ts';
+export {
+  asRun,
+  asStep,
+  type CheckpointRecord,
+  checkpointRecordSchema,
+  type ErrorInfo,
+  FINAL_STATUSES,
+  isClosed,
+  isFinal,
+  RUN_STATUSES,
+  type RunEvent,
+  type RunRecord,
+  type RunStatus,
+  runEventSchema,
+  runRecordSchema,
+  type StepRecord,
+  type StepState,
+  stepRecordSchema,
+  stepStatus,
+  stopField,
+  type UndoState,
+} from './records.ts';
+export {
+  closeList,
+  createRun,
+  endRun,
+  ensureRun,
+  findRun,
+  findRunId,
+  ForeignRunError,
+  listSteps,
+  type NewRun,
+  readRun,
+  readValue,
+  type RunEnd,
+  reopenList,
+} from './run-records.ts';
+export { sealStep } from './seal.ts';
+export { summarizeUndo, type UndoSummary } from './undo-summary.ts';
+export { createRuns, EVENT_TYPES, type EventType, RETENTION_MS, type Runs, type RunsOptions } from './runs.ts';
+export {
+  BadReferenceError,
+  DEFAULT_BUDGET_BYTES,
+  isStored,
+  loadStored,
+  type Shape,
+  type Shaped,
+  selectPaths,
+  shapeValue,
+  storeValue,
+} from './values.ts';

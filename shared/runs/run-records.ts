@@ -1,0 +1,253 @@
+// RUN records: making them, finding them, ending them.
+
+import type { Json, JsonObject } from '../json.ts';
+import type { RunLink, RunRef, UndoSpec } from '../protocol/step-message.ts';
+import {
+  executionKey,
+  listSk,
+  allRunsPartition,
+  openRunsPartition,
+  type RunKey,
+  runKeyOf,
+  runRecordKey,
+  shardOf,
+  stepKey,
+  valueKey,
+} from './keys.ts';
+import { asRun, asStep, type ErrorInfo, isFinal, type RunRecord, type RunStatus, type StepRecord } from './records.ts';
+import type { EventType, Runs } from './runs.ts';
+import { isStored, loadStored, storeValue } from './values.ts';
+
+/** Bytes of an input or output that a record holds; DynamoDB's items end at 400 KB. */
+const INLINE_BYTES = 200_000;
+
+export interface NewRun {
+  /** Which execution; left out for a run that is only queued: then `id` names it. */
+  run?: RunRef;
+  id?: string;
+  workflow: string;
+  version?: string | null;
+  input?: Json;
+  /** Epoch ms. */
+  deadlineMs?: number;
+  link?: RunLink | null;
+  tenant?: string;
+  mode?: string;
+  jobId?: string;
+  planId?: string;
+  attempt?: number;
+  request?: Json;
+}
+
+/** How a run ended. */
+export interface RunEnd {
+  status: RunStatus;
+  output?: Json;
+  error?: ErrorInfo;
+  report?: Json;
+}
+
+/** A message names a run whose id belongs to another execution: its records and idempotency keys would be shared. */
+export class ForeignRunError extends Error {
+  override readonly name = 'ForeignRunError';
+
+  constructor({ id, execution, startTime }: RunKey) {
+    super(`run ${id}: it belongs to another execution than ${execution} started ${startTime}; start this one under a name of its own`);
+  }
+}
+
+/**
+ * Records a run that is queued (no `run`) or has begun. Idempotent: a run that is known already is left as it is, but a queued one
+ * that has begun gets its execution. Answers the record as it then is.
+ * @throws ForeignRunError; Error when neither `run` nor `id` is given
+ */
+export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
+  const key = made.run ? runKeyOf(made.run) : undefined;
+  const id = key?.id ?? made.id;
+  if (id === undefined) throw new Error('createRun: found neither an execution nor an id, expected one of them');
+  const now = runs.clock.now();
+  const record = newRecord(id, key, made, now);
+  const expiresAt = runs.expiresAt(record.deadlineMs);
+  const { store } = runs;
+  if (made.input !== undefined) await putValue(runs, id, 'INPUT', made.input, expiresAt);
+  const shard = shardOf(id);
+  const listed = { id, workflow: made.workflow };
+  // On the list first: a run whose maker dies half way is still found by the sweep.
+  const open = { pk: openRunsPartition(shard), sk: listSk(now, id) };
+  const opened = await store.put(open, listed, { absent: true }, expiresAt);
+  if (!(await store.put(runRecordKey(id), record, { absent: true }, expiresAt))) {
+    if (opened) await store.delete(open);
+    return key ? startQueued(runs, key, made) : readRun(runs, id);
+  }
+  await store.put({ pk: allRunsPartition(shard), sk: listSk(now, id) }, listed, undefined, expiresAt);
+  if (key && needsLookup(key)) await store.put(executionKey(key.execution, key.startMs), { id }, undefined, expiresAt);
+  if (made.link?.parent) await tellParent(runs, id, made.workflow, made.link.parent, made.link.undo);
+  await runs.append(id, key ? 'run.started' : 'run.queued', { workflow: made.workflow }, record.deadlineMs);
+  return asRun(record);
+}
+
+/** The record of the run that a message names, made if nobody has announced it. @throws ForeignRunError */
+export async function ensureRun(runs: Runs, ref: RunRef, body: JsonObject | undefined, deadlineMs?: number): Promise<RunRecord> {
+  const key = runKeyOf(ref);
+  if (body) {
+    const record = asRun(body);
+    if (record.execution === key.execution && record.startTime === key.startTime) return record;
+    if (record.execution !== null) throw new ForeignRunError(key);
+  }
+  const link = ref[2] ?? null;
+  return createRun(runs, { run: ref, workflow: runs.workflowOf(key.execution), link, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
+}
+
+/** @throws Error when there is none */
+export async function readRun(runs: Runs, id: string): Promise<RunRecord> {
+  const record = await findRun(runs, id);
+  if (!record) throw new Error(`run ${id}: found no record of it`);
+  return record;
+}
+
+export async function findRun(runs: Runs, id: string): Promise<RunRecord | undefined> {
+  const [body] = await runs.store.read([runRecordKey(id)]);
+  return body && asRun(body);
+}
+
+/** The public id of an execution as an event names it: by ARN and start in ms. */
+export async function findRunId(runs: Runs, execution: string, startMs: number): Promise<string> {
+  const canonical = runKeyOf([execution, new Date(startMs).toISOString()]);
+  const [named, listed] = await runs.store.read([runRecordKey(canonical.id), executionKey(execution, startMs)]);
+  const id = listed?.['id'];
+  return !named && typeof id === 'string' ? id : canonical.id;
+}
+
+/** A run's input or output; undefined where none is recorded. */
+export async function readValue(runs: Runs, id: string, which: 'INPUT' | 'OUTPUT'): Promise<Json | undefined> {
+  const [body] = await runs.store.read([valueKey(id, which)]);
+  if (!body) return undefined;
+  const value = body['value'] ?? null;
+  return body['stored'] === true && isStored(value) ? loadStored(runs.blobs, id, value) : value;
+}
+
+/** The steps of a run in place order; below one place if it is given. */
+export async function listSteps(runs: Runs, id: string, below?: string): Promise<StepRecord[]> {
+  const items = await runs.store.list(stepKey(id, '').pk, { prefix: stepKey(id, below ?? '').sk });
+  return items.map((item) => asStep(item.body));
+}
+
+/**
+ * Writes how a run ended, once: false when it had ended before. The run's last event goes out with it, and it leaves the list of open runs.
+ * @param from statuses that it may be in; default all that are not final
+ */
+export async function endRun(
+  runs: Runs,
+  run: RunRecord,
+  end: RunEnd,
+  from: RunStatus[] = ['queued', 'running', 'waiting_checkpoint', 'compensating'],
+): Promise<boolean> {
+  if (end.output !== undefined) await putValue(runs, run.id, 'OUTPUT', end.output, runs.expiresAt(run.deadlineMs));
+  const set: JsonObject = { status: end.status, endedAtMs: runs.clock.now(), claimBy: null };
+  if (end.error) set['error'] = end.error;
+  if (end.report !== undefined) Object.assign(set, { report: end.report, reported: true, late: false });
+  const written = await runs.store.update(runRecordKey(run.id), { set }, { oneOf: { status: from } });
+  if (!written) return false;
+  await closeList(runs, run);
+  await runs.append(run.id, endEvent(end.status), { status: end.status, ...(end.error ? { error: end.error.error } : {}) }, run.deadlineMs);
+  return true;
+}
+
+/** Puts a run back on the list that the sweep reads. */
+export async function reopenList(runs: Runs, run: RunRecord): Promise<void> {
+  const sk = listSk(run.createdAtMs, run.id);
+  await runs.store.put(
+    { pk: openRunsPartition(shardOf(run.id)), sk },
+    { id: run.id, workflow: run.workflow },
+    undefined,
+    runs.expiresAt(run.deadlineMs),
+  );
+}
+
+/** Takes a run off that list. */
+export async function closeList(runs: Runs, run: RunRecord): Promise<void> {
+  await runs.store.delete({ pk: openRunsPartition(shardOf(run.id)), sk: listSk(run.createdAtMs, run.id) });
+}
+
+export async function putValue(runs: Runs, id: string, which: 'INPUT' | 'OUTPUT', value: Json, expiresAt: number): Promise<void> {
+  const large = JSON.stringify(value).length * 3 > INLINE_BYTES && Buffer.byteLength(JSON.stringify(value)) > INLINE_BYTES;
+  const body = large ? { value: await storeValue(runs.blobs, `${id}/${which}`, value), stored: true } : { value };
+  await runs.store.put(valueKey(id, which), body, undefined, expiresAt);
+}
+
+function newRecord(id: string, key: RunKey | undefined, made: NewRun, now: number): JsonObject & { deadlineMs?: number } {
+  const optional: { [name: string]: Json | undefined } = {
+    tenant: made.tenant,
+    mode: made.mode,
+    jobId: made.jobId,
+    planId: made.planId,
+    attempt: made.attempt,
+    request: made.request,
+    link: made.link ? ({ ...made.link } as JsonObject) : undefined,
+  };
+  const record: JsonObject & { deadlineMs?: number } = {
+    id,
+    execution: key?.execution ?? null,
+    startTime: key?.startTime ?? null,
+    workflow: made.workflow,
+    version: made.version ?? null,
+    status: key ? 'running' : 'queued',
+    createdAtMs: now,
+  };
+  for (const [name, value] of Object.entries(optional)) if (value !== undefined) record[name] = value;
+  if (key) record['startedAtMs'] = key.startMs;
+  if (made.deadlineMs !== undefined) record.deadlineMs = made.deadlineMs;
+  return record;
+}
+
+/** A queued run has begun. */
+async function startQueued(runs: Runs, key: RunKey, made: NewRun): Promise<RunRecord> {
+  const set: JsonObject = { execution: key.execution, startTime: key.startTime, status: 'running', startedAtMs: key.startMs };
+  if (made.deadlineMs !== undefined) set['deadlineMs'] = made.deadlineMs;
+  const body = await runs.store.update(runRecordKey(key.id), { set }, { equals: { execution: null, status: 'queued' } });
+  if (body) {
+    if (needsLookup(key))
+      await runs.store.put(executionKey(key.execution, key.startMs), { id: key.id }, undefined, runs.expiresAt(made.deadlineMs));
+    await runs.append(key.id, 'run.started', { workflow: made.workflow }, made.deadlineMs);
+    return asRun(body);
+  }
+  const record = await readRun(runs, key.id);
+  // Cancelled before it began: the execution finds the run ended and is refused, step by step.
+  if (record.execution === null) return record;
+  if (record.execution !== key.execution || record.startTime !== key.startTime) throw new ForeignRunError(key);
+  return record;
+}
+
+/** An event tells ARN and start in ms; from these the id follows, unless it is a hash over a start that was written otherwise. */
+function needsLookup(key: RunKey): boolean {
+  return key.startTime !== new Date(key.startMs).toISOString() && !key.execution.endsWith(`:${key.id}`);
+}
+
+/** The parent's record of its `workflow` step: by it the undo finds the child. */
+async function tellParent(
+  runs: Runs,
+  child: string,
+  workflow: string,
+  parent: { run: string; at: string },
+  undo?: UndoSpec,
+): Promise<void> {
+  const now = runs.clock.now();
+  const record = {
+    step: workflow,
+    at: parent.at,
+    kind: 'workflow',
+    state: 'child',
+    attempt: 0,
+    owner: '',
+    leaseUntilMs: 0,
+    startedAtMs: now,
+    child,
+    ...(undo ? { undo } : {}),
+  };
+  await runs.store.put(stepKey(parent.run, parent.at), record as unknown as JsonObject, { absent: true }, runs.expiresAt());
+}
+
+function endEvent(status: RunStatus): EventType {
+  if (!isFinal(status)) throw new Error(`endRun: found ${status}, expected a status that ends a run`);
+  return `run.${status}` as EventType;
+}

@@ -1,0 +1,67 @@
+// What an undo has come to, from the records alone.
+
+import type { UndoSpec } from '../protocol/step-message.ts';
+import { owed } from './owed.ts';
+import type { RunRecord, RunStatus, StepRecord } from './records.ts';
+
+export interface UndoSummary {
+  status: Extract<RunStatus, 'compensated' | 'compensation_failed' | 'failed' | 'cancelled'>;
+  /** In the order of the file; they were undone in reverse. */
+  undone: { step: string; at: string }[];
+  /** Performed, and not undone. */
+  left: { step: string; at: string; error: string; message: string; undo: UndoSpec | null }[];
+  /** Perhaps performed, and not undone. */
+  unresolved: { step: string; at: string; undo: UndoSpec | null }[];
+  /** Passed, and said to have no undo. */
+  irreversible: { step: string; at: string }[];
+}
+
+/** @param children statuses of the sub-workflows by public id */
+export function summarizeUndo(run: RunRecord, steps: StepRecord[], children: ReadonlyMap<string, RunStatus>): UndoSummary {
+  const summary: UndoSummary = { status: 'failed', undone: [], left: [], unresolved: [], irreversible: [] };
+  for (const record of steps) {
+    const { step, at } = record;
+    const undo = record.undo ?? null;
+    if (record.irreversible && (record.state === 'done' || record.state === 'done_late' || record.state === 'unknown'))
+      summary.irreversible.push({ step, at });
+    if (record.undoState === 'undone') summary.undone.push({ step, at });
+    else if (record.undoState === 'unresolved') summary.unresolved.push({ step, at, undo });
+    else if (record.state === 'child') sortChild(summary, record, children.get(record.child ?? ''));
+    else if (record.undoState === 'undo_failed') {
+      summary.left.push({
+        step,
+        at,
+        error: record.undoFailure?.error ?? 'Maestro.Lost',
+        message: messageText(record.undoFailure?.message),
+        undo,
+      });
+    } else if (owed(record, run.round ?? 1) !== 'nothing') {
+      summary.left.push({ step, at, error: record.undoFailure?.error ?? 'Maestro.Lost', message: 'its undo did not come to an end', undo });
+    }
+  }
+  if (summary.left.length > 0 || summary.unresolved.length > 0) summary.status = 'compensation_failed';
+  else if (run.cancel || run.error?.error === 'Maestro.Cancelled') summary.status = 'cancelled';
+  else if (summary.undone.length > 0) summary.status = 'compensated';
+  return summary;
+}
+
+function sortChild(summary: UndoSummary, { step, at, child, undoFailure }: StepRecord, status: RunStatus | undefined): void {
+  if (status === 'compensated') summary.undone.push({ step, at });
+  else if (status === undefined || status === 'failed' || status === 'cancelled') return;
+  else {
+    const message = `the sub-workflow's run ${child ?? ''} is ${status}`;
+    summary.left.push({ step, at, error: undoFailure?.error ?? 'Maestro.Lost', message, undo: null });
+  }
+}
+
+/** The human part of a recorded failure. */
+function messageText(message: string | undefined): string {
+  if (message === undefined) return '';
+  try {
+    const parsed: unknown = JSON.parse(message);
+    if (typeof parsed === 'object' && parsed !== null && 'message' in parsed && typeof parsed.message === 'string') return parsed.message;
+  } catch {
+    // Prose.
+  }
+  return message;
+}

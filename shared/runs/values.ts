@@ -1,0 +1,164 @@
+// How a step's answer stands in the state: whole while it is small, else as a reference with the paths that are read.
+//
+//   V1. What is said to fit, fits: the JSON text of the value in the state is at most the budget, in UTF-8 bytes.
+//   V2. A reference is believed only below its run's own prefix, and its bytes only when their hash is the reference's.
+
+import { createHash } from 'node:crypto';
+import type { Json, JsonObject } from '../json.ts';
+import { getOwn, isJsonObject, setOwn } from '../json.ts';
+import type { StoredValue } from '../protocol/step-message.ts';
+import type { Blobs } from '../store/index.ts';
+
+/** Bytes of a result that a state holds when the message does not say. */
+export const DEFAULT_BUDGET_BYTES = 32_768;
+
+export interface Shape {
+  /** Paths of the answer that make up the result; left out: all of it. */
+  select?: string[][];
+  /** Paths that are read later; left out: all. */
+  keep?: string[][];
+  /** Bytes. */
+  budget?: number;
+}
+
+export type Shaped = { fits: true; value: Json; stored: boolean } | { fits: false; path: string; bytes: number; budget: number };
+
+/** A value that cannot be loaded: the reference is not this run's, or its bytes are gone or changed. */
+export class BadReferenceError extends Error {
+  override readonly name = 'BadReferenceError';
+}
+
+/**
+ * The value as the state holds it. Over its budget it is put to the blobs under `key` (`<run>/<name>`) first.
+ * @param value with its reserved keys escaped, and `select` already made
+ */
+export async function shapeValue(blobs: Blobs, key: string, value: Json, shape: Shape): Promise<Shaped> {
+  const text = JSON.stringify(value);
+  const budget = shape.budget ?? DEFAULT_BUDGET_BYTES;
+  // A UTF-16 unit is at most three bytes: most texts need no counting.
+  if (text.length * 3 <= budget || Buffer.byteLength(text) <= budget) return { fits: true, value, stored: false };
+  const bytes = Buffer.from(text);
+  const keep = shape.keep;
+  if (!keep || keep.some((path) => path.length === 0)) return { fits: false, path: '', bytes: bytes.length, budget };
+  const kept = keepPaths(value, keep);
+  const reference = { key, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+  const state: JsonObject = { $stored: reference, ...kept };
+  const stateBytes = Buffer.byteLength(JSON.stringify(state));
+  if (stateBytes > budget && Object.keys(kept).length > 0) {
+    const path = largestPath(value, keep);
+    return { fits: false, path, bytes: stateBytes, budget };
+  }
+  await blobs.put(key, bytes);
+  return { fits: true, value: state, stored: true };
+}
+
+/** Puts a value away whole, for records: its reference. */
+export async function storeValue(blobs: Blobs, key: string, value: Json): Promise<JsonObject> {
+  const bytes = Buffer.from(JSON.stringify(value));
+  await blobs.put(key, bytes);
+  return { $stored: { key, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length } };
+}
+
+/** True for a reference. */
+export function isStored(value: Json | undefined): value is JsonObject & StoredValue {
+  if (!isJsonObject(value)) return false;
+  const stored = getOwn(value, '$stored');
+  return isJsonObject(stored) && typeof stored['key'] === 'string' && typeof stored['sha256'] === 'string';
+}
+
+/**
+ * Replaces every reference within a value by what it refers to; the value itself where there is none.
+ * @throws BadReferenceError (V2)
+ */
+export async function loadStored(blobs: Blobs, runId: string, value: Json): Promise<Json> {
+  if (typeof value !== 'object' || value === null || !holdsStored(value)) return value;
+  if (Array.isArray(value)) return Promise.all(value.map((item) => loadStored(blobs, runId, item)));
+  if (isStored(value)) return loadOne(blobs, runId, value);
+  const loaded: JsonObject = {};
+  for (const [key, inner] of Object.entries(value)) setOwn(loaded, key, await loadStored(blobs, runId, inner));
+  return loaded;
+}
+
+/** Only the given paths of a value; lists are read through and stay lists. A value without paths (a text, a number) is null. */
+export function selectPaths(value: Json, paths: string[][]): Json {
+  if (Array.isArray(value)) return value.map((item) => selectPaths(item, paths));
+  if (!isJsonObject(value)) return null;
+  const selected: JsonObject = {};
+  for (const [name, rests] of byFirstName(paths)) {
+    const inner = getOwn(value, name);
+    if (inner === undefined) continue;
+    setOwn(selected, name, rests.some((rest) => rest.length === 0) ? inner : selectPaths(inner, rests));
+  }
+  return selected;
+}
+
+/**
+ * The kept paths in their places. A list at the top has no place beside `$stored`: each first name then holds what a path through the list
+ * reads, as JSONata gives it (flattened once, the bare value where there is one).
+ */
+function keepPaths(value: Json, keep: string[][]): JsonObject {
+  if (!Array.isArray(value)) return isJsonObject(value) ? keepOfObject(value, keep) : {};
+  const kept: JsonObject = {};
+  for (const [name, rests] of byFirstName(keep)) {
+    const found = value.flatMap((item) => {
+      const one = isJsonObject(item)
+        ? getOwn(
+            keepOfObject(
+              item,
+              rests.map((rest) => [name, ...rest]),
+            ),
+            name,
+          )
+        : undefined;
+      return one === undefined ? [] : Array.isArray(one) ? one : [one];
+    });
+    const [first] = found;
+    if (first !== undefined) setOwn(kept, name, found.length === 1 ? first : found);
+  }
+  return kept;
+}
+
+function keepOfObject(value: JsonObject, keep: string[][]): JsonObject {
+  const kept = selectPaths(value, keep);
+  return isJsonObject(kept) ? kept : {};
+}
+
+function byFirstName(paths: string[][]): Map<string, string[][]> {
+  const groups = new Map<string, string[][]>();
+  for (const [first, ...rest] of paths) {
+    if (first === undefined) continue;
+    const group = groups.get(first);
+    if (group) group.push(rest);
+    else groups.set(first, [rest]);
+  }
+  return groups;
+}
+
+function largestPath(value: Json, keep: string[][]): string {
+  let largest = { path: '', size: -1 };
+  for (const path of keep) {
+    const size = JSON.stringify(keepPaths(value, [path])).length;
+    if (size > largest.size) largest = { path: path.join('.'), size };
+  }
+  return largest.path;
+}
+
+function holdsStored(value: Json): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(holdsStored);
+  if (Object.hasOwn(value, '$stored')) return true;
+  for (const key in value) {
+    const inner = value[key];
+    if (typeof inner === 'object' && inner !== null && holdsStored(inner)) return true;
+  }
+  return false;
+}
+
+async function loadOne(blobs: Blobs, runId: string, { $stored: { key, sha256 } }: StoredValue): Promise<Json> {
+  if (!key.startsWith(`${runId}/`)) throw new BadReferenceError(`stored value: the key is not below the run ${runId}`);
+  const bytes = await blobs.get(key);
+  if (!bytes) throw new BadReferenceError(`stored value ${key}: found nothing, expected the value that was stored there`);
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256)
+    throw new BadReferenceError(`stored value ${key}: its bytes are not those that were stored`);
+  return JSON.parse(Buffer.from(bytes).toString()) as Json;
+}
