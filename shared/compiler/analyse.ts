@@ -82,6 +82,8 @@ export interface Analysis {
   maybeUnassigned: ReadonlySet<string>;
   /** Output name → the paths that templates read of it. A missing name is not read at all; `[]` among the paths is the whole value. */
   reads: ReadonlyMap<string, readonly string[][]>;
+  /** Names that some template reads at all, if only to pass the whole value on. */
+  mentioned: ReadonlySet<string>;
   /** Step numbers with a state in the chain, ascending. */
   undoable: readonly number[];
   /** True where a chain (or at least its report) exists: something can be undone, or has to be listed. */
@@ -106,7 +108,7 @@ export function analyse(workflow: Workflow): Analysis {
   return {
     settling,
     maybeUnassigned,
-    reads: collectReads(workflow),
+    ...collectReads(workflow),
     undoable,
     hasChain: undoable.length > 0 || steps.some((step) => step.irreversible),
     outputs: steps.filter((step) => 'output' in step && step.output !== null).length,
@@ -115,8 +117,9 @@ export function analyse(workflow: Workflow): Analysis {
 
 // ---- reads
 
-function collectReads(workflow: Workflow): Map<string, string[][]> {
+function collectReads(workflow: Workflow): Pick<Analysis, 'reads' | 'mentioned'> {
   const reads = new Map<string, string[][]>();
+  const mentioned = new Set<string>();
   const foreachOutputs = new Set<string>();
   const inner = new Map<string, string>();
   for (const step of allSteps(workflow.steps)) {
@@ -126,6 +129,7 @@ function collectReads(workflow: Workflow): Map<string, string[][]> {
     if (last && 'output' in last && last.output !== null) inner.set(step.output, last.output);
   }
   const add = (name: string, path: string[]): void => {
+    mentioned.add(name);
     const known = reads.get(name) ?? [];
     if (known.some((one) => one.length <= path.length && one.every((part, i) => part === path[i]))) return;
     reads.set(name, [...known.filter((one) => !path.every((part, i) => part === one[i])), path]);
@@ -149,8 +153,9 @@ function collectReads(workflow: Workflow): Map<string, string[][]> {
       case 'literal':
         return;
       case 'expr':
-        if (loads && t.expr.kind === 'path' && t.expr.steps.length === 0) return;
-        return expr(t.expr, own);
+        if (loads && t.expr.kind === 'path' && t.expr.steps.length === 0) mentioned.add(t.expr.root);
+        else expr(t.expr, own);
+        return;
       case 'text':
         for (const part of t.parts) if (typeof part !== 'string') expr(part, own);
         return;
@@ -180,7 +185,7 @@ function collectReads(workflow: Workflow): Map<string, string[][]> {
   }
   template(workflow.output, true);
   for (const [output, last] of inner) for (const path of reads.get(output) ?? []) add(last, path);
-  return reads;
+  return { reads, mentioned };
 }
 
 interface Reader {

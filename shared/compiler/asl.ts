@@ -42,6 +42,18 @@ export function statesObject(states: readonly NamedState[]): JsonObject {
   return result;
 }
 
+/** Adds assignments to a state on every way out of it: its own, its rules, its catchers. */
+export function addAssign(state: AslState, assign: JsonObject): void {
+  const add = (target: { [key: string]: Json | undefined }): void => {
+    target.Assign = { ...(target.Assign as JsonObject | undefined), ...assign };
+  };
+  add(state);
+  for (const field of ['Choices', 'Catch']) {
+    const rules = state[field];
+    if (Array.isArray(rules)) for (const rule of rules) add(rule as JsonObject);
+  }
+}
+
 function ordered(state: AslState): JsonObject {
   const result: JsonObject = {};
   for (const field of FIELD_ORDER) {

@@ -8,7 +8,7 @@ import { MESSAGE_VERSION } from '../protocol/step-message.ts';
 import type { Diagnostic } from '../workflow/diagnostics.ts';
 import type { Workflow } from '../workflow/model.ts';
 import { analyse, outputsMade } from './analyse.ts';
-import { type AslState, type NamedState, statesObject } from './asl.ts';
+import { type AslState, addAssign, type NamedState, statesObject } from './asl.ts';
 import { type Exit, leave } from './exit.ts';
 import { templateValue, wrap } from './expression/index.ts';
 import { declareNames, type Frame, rootFrame, VariableNames } from './frame.ts';
@@ -16,11 +16,12 @@ import { limitIssues } from './limit-issues.ts';
 import { longestUndoSeconds } from './limits.ts';
 import { lowerSequence } from './lower-sequence.ts';
 import { Substitutions } from './needs.ts';
-import { expression, RUN_REF } from './runtime-code.ts';
-import { type Context, type Overrides, scopeOf } from './scope.ts';
+import { expression } from './runtime-code.ts';
+import { type Context, type Overrides, scopeOf, stepFunction } from './scope.ts';
+import { SharedValues } from './shared-values.ts';
 import { type Stats, statsOf } from './stats.ts';
 import type { Substitution } from './substitute.ts';
-import { chainStart, failedState, HANDED_IN, ownChain, undoChain } from './undo-chain.ts';
+import { chainStart, failedState, handedIn, ownChain, undoChain } from './undo-chain.ts';
 
 export interface CompileOptions {
   /** FileDescriptorSets of services with a `proto` file, base64, by service name. */
@@ -67,6 +68,7 @@ export function compile(workflow: Workflow, options: CompileOptions = {}): Compi
     protos: options.protos ?? {},
     failure: variables.take('failure'),
     lowerSequence,
+    shared: new SharedValues(variables),
     children: new Map((options.children ?? []).map((child) => [child.name, child])),
   };
   const frame = rootFrame(context.analysis);
@@ -85,6 +87,7 @@ export function compile(workflow: Workflow, options: CompileOptions = {}): Compi
   const canFail = needsFailed(states);
   if (context.analysis.hasChain) states.push(...undoChain(context, ownChain(context)));
   else if (canFail) states.push(failedState(context));
+  addPrelude(body.enter, states, context.shared.assign());
   const definition = machine(context, body.enter, states, backstopSeconds(workflow));
   const undoDefinition = context.analysis.hasChain ? undoMachine(context) : null;
   const stats = statsOf(definition);
@@ -95,6 +98,13 @@ export function compile(workflow: Workflow, options: CompileOptions = {}): Compi
     needs: { substitutions: context.substitutions.toJSON() },
     diagnostics: limitIssues(workflow, stats),
   };
+}
+
+/** The first state assigns what later messages share; every step has a state that can. */
+function addPrelude(enter: Exit, states: readonly NamedState[], assign: JsonObject): void {
+  if (enter.kind !== 'goto' || Object.keys(assign).length === 0) return;
+  const first = states.find(([name]) => name === enter.state)?.[1];
+  if (first) addAssign(first, assign);
 }
 
 function machine(context: Context, enter: Exit, states: NamedState[], timeoutSeconds: number): JsonObject {
@@ -124,7 +134,7 @@ function undoMachine(context: Context): JsonObject {
     QueryLanguage: 'JSONata',
     TimeoutSeconds: Math.max(60, longestUndoSeconds(workflow)),
     StartAt: chainStart(context),
-    States: statesObject(undoChain(context, HANDED_IN)),
+    States: statesObject(undoChain(context, handedIn(context))),
   };
 }
 
@@ -154,8 +164,8 @@ function endState(context: Context): AslState {
     Resource: 'arn:aws:states:::lambda:invoke',
     TimeoutSeconds: 60,
     Arguments: {
-      FunctionName: context.substitutions.placeholder('step'),
-      Payload: { v: MESSAGE_VERSION, op: 'end', run: RUN_REF, output: expression('$states.input') },
+      FunctionName: stepFunction(context),
+      Payload: { v: MESSAGE_VERSION, op: 'end', run: context.shared.run(), output: expression('$states.input') },
     },
     Output: wrap('$states.input'),
     Retry: [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 1, MaxAttempts: 3, BackoffRate: 2, JitterStrategy: 'FULL' }],

@@ -62,6 +62,8 @@ export function catchers(failed: JsonObject | null, goesOn: JsonObject | null): 
 
 /** `{o: what was made, e: the error}`: how a failed branch of a settling block reports. */
 export function failedReport(frame: Frame, errorCode: string): Json {
+  // An item that failed has no result.
+  if (frame.kind === 'iteration') return { e: expression(errorCode) };
   const made: JsonObject = {};
   for (const [name, variable] of frame.variables) made[name] = expression(`$exists($${variable}) ? $${variable} : null`);
   return { o: made, e: expression(errorCode) };

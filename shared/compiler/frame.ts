@@ -10,6 +10,7 @@ import type { Json } from '../json.ts';
 import { ITEM_DIGITS, stepPlace } from '../protocol/place.ts';
 import type { Step } from '../workflow/model.ts';
 import { type Analysis, namesMade } from './analyse.ts';
+import { DEFAULT_BUDGET } from './limits.ts';
 import { expression } from './runtime-code.ts';
 
 /** JSONata 2.0.6's functions, those that Step Functions adds, and names with a meaning of their own. */
@@ -112,7 +113,7 @@ export function rootFrame(analysis: Analysis): Frame {
     blocks: [],
     stops: [],
     letGo: false,
-    budget: Math.min(32_768, Math.floor(8_388_608 / Math.max(1, analysis.outputs))),
+    budget: Math.min(DEFAULT_BUDGET, Math.floor(8_388_608 / Math.max(1, analysis.outputs))),
     collected: null,
     direct: new Map(),
     prelude: new Map(),

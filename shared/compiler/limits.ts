@@ -10,6 +10,8 @@ const RESERVED_EVENTS = 1_000;
 
 /** What all collected results of a block may take together: a state holds 256 KiB. */
 export const COLLECTED_BYTES = 204_800;
+/** What one result may have where nothing says less; left out of messages. */
+export const DEFAULT_BUDGET = 32_768;
 /** A result may always have this much, so a collecting foreach has at most `COLLECTED_BYTES / SMALLEST_BUDGET` items. */
 export const SMALLEST_BUDGET = 256;
 

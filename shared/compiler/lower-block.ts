@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../json.ts';
 import { NEVER_LET_GO } from '../protocol/errors.ts';
 import type { ForeachStep, ParallelStep, Step } from '../workflow/model.ts';
 import { allSteps, type Block, childSequences, namesMade } from './analyse.ts';
-import { type AslState, type NamedState, statesObject } from './asl.ts';
+import { type AslState, addAssign, type NamedState, statesObject } from './asl.ts';
 import { type Exit, goOn, type Lowered, leave } from './exit.ts';
 import { conditionCode, expressionCode, wrap } from './expression/index.ts';
 import { caughtFailure, madeFailure } from './failure-exit.ts';
@@ -72,7 +72,7 @@ export function lowerForeach(site: Site<ForeachStep>): Lowered {
   const { context, frame, step, place } = site;
   const settle = context.analysis.settling.has(step.id);
   const end = endState(`${step.id}.n (end)`);
-  const isRead = step.output !== null && (context.analysis.reads.has(step.output) || readsWhole(context, step.output));
+  const isRead = step.output !== null && (context.analysis.mentioned.has(step.output) || readsWhole(context, step.output));
   const collects = isRead || (frame.collected?.steps.has(step) ?? false);
   const inner = innerFrame(frame, context.variables, {
     kind: 'iteration',
@@ -216,18 +216,10 @@ function withPrelude(frame: Frame, body: Lowered, name: string): Lowered {
   const first = body.states.find(([known]) => known === entry)?.[1];
   if (first && first.Type !== 'Parallel' && first.Type !== 'Map' && first.Type !== 'Succeed' && first.Type !== 'Fail') {
     addAssign(first, assign);
-    for (const field of ['Choices', 'Catch']) {
-      const rules = first[field];
-      if (Array.isArray(rules)) for (const rule of rules) addAssign(rule as JsonObject, assign);
-    }
     return body;
   }
   const pass: AslState = { Type: 'Pass', Assign: assign, Next: entry };
   return { enter: { kind: 'goto', state: name, callsStep: false }, states: [[name, pass], ...body.states] };
-}
-
-function addAssign(target: { [key: string]: Json | undefined }, assign: JsonObject): void {
-  target.Assign = { ...(target.Assign as JsonObject | undefined), ...assign };
 }
 
 /** A branch or iteration as a machine; one without a state gets a Pass. */
@@ -264,7 +256,7 @@ function collectedResults(context: Context, frame: Frame, outside: Frame, step: 
   const length = `$count(${expressionCode(step.items, scopeOf(context, outside, outside.place))})`;
   return {
     steps: new Set(resultSteps(step.steps)),
-    paths: [...own, ...(around?.paths ?? []), ...(readsWhole(context, step.output) ? [[]] : [])],
+    paths: [...own, ...(around?.paths ?? [])],
     divisors: [...(around?.divisors ?? []), length],
   };
 }

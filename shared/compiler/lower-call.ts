@@ -9,10 +9,10 @@ import { catchers, goOn, type Lowered, leave } from './exit.ts';
 import { expressionCode, templateCode, templateValue, textCode, wrap } from './expression/index.ts';
 import { caughtFailure } from './failure-exit.ts';
 import { type Frame, type Place, placeValue } from './frame.ts';
-import { COLLECTED_BYTES, SMALLEST_BUDGET } from './limits.ts';
-import { deadlineCode, RUN_REF } from './runtime-code.ts';
-import { type Context, isLate, lateScope, readsLate, scopeOf, serviceOf } from './scope.ts';
-import { LAMBDA_RETRIER, methodFields, retrier, serviceConfig } from './service-config.ts';
+import { COLLECTED_BYTES, DEFAULT_BUDGET, SMALLEST_BUDGET } from './limits.ts';
+import { deadlineCode } from './runtime-code.ts';
+import { type Context, isLate, lateScope, readsLate, scopeOf, serviceOf, stepFunction } from './scope.ts';
+import { LAMBDA_RETRIER, methodFields, retrier, serviceValue } from './service-config.ts';
 import { assignField, assignments, type Site } from './site.ts';
 
 /** The step function answers its own time limit; a Task's fires only when the function is gone. */
@@ -29,7 +29,7 @@ export function lowerCall(site: Site<CallStep>): Lowered {
     Type: 'Task',
     Resource: `arn:aws:states:::lambda:invoke${isCallback ? '.waitForTaskToken' : ''}`,
     TimeoutSeconds: isCallback ? waitSecondsCode(context, step.timeoutMs ?? 0) : taskSeconds(step.timeoutMs ?? service.timeoutMs, retry),
-    Arguments: { FunctionName: context.substitutions.placeholder('step'), Payload: callMessage(site) },
+    Arguments: { FunctionName: stepFunction(context), Payload: callMessage(site) },
     ...assignField(exit, assign),
     Retry: [LAMBDA_RETRIER, ...retrier(isCallback ? RETRYABLE : [...RETRYABLE, ...FUNCTION_GONE], retry)],
     Catch: catchers(caughtFailure(context, frame, step), step.onError === 'continue' ? letGo(site) : null),
@@ -74,7 +74,7 @@ function callMessage(site: Site<CallStep>): JsonObject {
   const attempts = (step.retry ?? service.retry).attempts;
   return {
     ...messageHead('call', site),
-    service: serviceConfig(service, scope, context.protos[service.name]),
+    service: serviceValue(context, service, scope),
     ...methodFields(step.method, (expr) => wrap(expressionCode(expr, scope))),
     ...(input ? { input: templateValue(input, scope) } : {}),
     ...(step.timeoutMs !== null && step.await === null ? { timeout: step.timeoutMs } : {}),
@@ -90,10 +90,9 @@ export function messageHead(op: string, { context, step, place }: Pick<Site, 'co
   return {
     v: MESSAGE_VERSION,
     op,
-    run: RUN_REF,
+    run: context.shared.run(),
     step: step.id,
     at: placeValue(place),
-    attempt: '{% $states.context.State.RetryCount %}',
     limit: context.workflow.timeoutMs,
   };
 }
@@ -108,9 +107,9 @@ export function recordFields(site: Site<CallStep | EmitStep>, compensate: Compen
   return {
     ...(compensate ? { undo: undoSpec(context, frame, place, compensate, output) } : {}),
     ...(keep ? { keep } : {}),
-    ...(step.kind === 'call' ? { budget: budgetValue(frame, step) } : {}),
+    ...(step.kind === 'call' ? budgetField(frame, step) : {}),
     ...(lets || frame.letGo ? { onError: 'continue' } : {}),
-    ...(attempts > 1 ? { attempts } : {}),
+    ...(attempts > 1 ? { attempt: '{% $states.context.State.RetryCount %}', attempts } : {}),
     ...(frame.blocks.length > 0 ? { blocks: frame.blocks.map(placeValue) } : {}),
     ...(stops.length > 0 ? { stops: stops.map(placeValue) } : {}),
     ...(step.irreversible ? { irreversible: true } : {}),
@@ -125,10 +124,10 @@ function keptPaths({ context, frame, step }: Site<CallStep | EmitStep>): string[
   return paths.some((path) => path.length === 0) ? undefined : paths;
 }
 
-function budgetValue(frame: Frame, step: CallStep): Json {
-  if (!frame.collected?.steps.has(step)) return frame.budget;
+function budgetField(frame: Frame, step: CallStep): { budget?: Json } {
+  if (!frame.collected?.steps.has(step)) return frame.budget === DEFAULT_BUDGET ? {} : { budget: frame.budget };
   const divisor = frame.collected.divisors.map((code) => `$max([1, ${code}])`).join(' * ');
-  return wrap(`$max([${SMALLEST_BUDGET}, $min([${frame.budget}, $floor(${COLLECTED_BYTES} / (${divisor}))])])`);
+  return { budget: wrap(`$max([${SMALLEST_BUDGET}, $min([${frame.budget}, $floor(${COLLECTED_BYTES} / (${divisor}))])])`) };
 }
 
 /** `UndoSpec` as a template: what only the answer or the failure knows is `$late`. */
@@ -136,7 +135,7 @@ export function undoSpec(context: Context, frame: Frame, place: Place, compensat
   const now = scopeOf(context, frame, place);
   const service = serviceOf(context, compensate.service);
   return {
-    service: serviceConfig(service, now, context.protos[service.name]),
+    service: serviceValue(context, service, now),
     ...methodFields(compensate.method, (expr) => lateExpr(context, frame, place, expr, ownOutput)),
     ...(compensate.input ? { input: lateTemplate(context, frame, place, compensate.input, ownOutput) } : {}),
     ...(compensate.timeoutMs !== null ? { timeout: compensate.timeoutMs } : {}),

@@ -12,6 +12,7 @@ import { lowerFail, lowerSet, lowerSwitch, lowerWait } from './lower-flow.ts';
 import { lowerCheckpoint, lowerEmit, lowerWorkflow } from './lower-task.ts';
 import { expression } from './runtime-code.ts';
 import { type Context, scopeOf } from './scope.ts';
+import { readsBeforeAssigned } from './shared-values.ts';
 import { isFoldable, readsAny, type Site, skip } from './site.ts';
 
 /** Lowers steps that run one after the other. `firstNumber` is the place number of the first of them. */
@@ -24,11 +25,14 @@ export function lowerSequence(context: Context, frame: Frame, steps: readonly St
   }
   const parts: NamedState[][] = [];
   let next = exit;
+  const isStart = frame.kind === 'root' && place.length === 0;
   for (const { step, number, folded } of groups.reverse()) {
+    if (isStart && number === 1) context.shared.early = readsBeforeAssigned(step);
     const lowered = lowerStep({ context, frame, step, place: placeInside(place, number), exit: next, folded });
     parts.push(lowered.states);
     next = lowered.enter;
   }
+  if (isStart) context.shared.early = false;
   return { enter: next, states: parts.reverse().flat() };
 }
 

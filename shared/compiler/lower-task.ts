@@ -10,8 +10,8 @@ import { caughtFailure } from './failure-exit.ts';
 import { placeCode, placeValue } from './frame.ts';
 import { longestUndoSeconds } from './limits.ts';
 import { letGo, messageHead, recordFields, undoSpec, waitSecondsCode } from './lower-call.ts';
-import { caughtErrorCode, childNameCode, deadlineCode, expression, RUN_ID_CODE, RUN_REF } from './runtime-code.ts';
-import { type Context, scopeOf } from './scope.ts';
+import { caughtErrorCode, childNameCode, deadlineCode, expression, RUN_ID_CODE } from './runtime-code.ts';
+import { type Context, scopeOf, stepFunction } from './scope.ts';
 import { LAMBDA_RETRIER } from './service-config.ts';
 import { assignField, assignments, type Site } from './site.ts';
 
@@ -28,7 +28,7 @@ export function lowerCheckpoint(site: Site<CheckpointStep>): Lowered {
   const message: JsonObject = {
     v: MESSAGE_VERSION,
     op: 'checkpoint',
-    run: RUN_REF,
+    run: context.shared.run(),
     step: step.id,
     at: placeValue(place),
     token: '{% $states.context.Task.Token %}',
@@ -150,7 +150,7 @@ export function lowerEmit(site: Site<EmitStep>): Lowered {
         Resource: 'arn:aws:states:::lambda:invoke',
         TimeoutSeconds: 60,
         Arguments: {
-          FunctionName: context.substitutions.placeholder('step'),
+          FunctionName: stepFunction(context),
           Payload: {
             ...messageHead('emit', site),
             source: EVENT_SOURCE,

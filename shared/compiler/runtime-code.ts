@@ -35,12 +35,12 @@ export function pastDeadlineCode(limitMs: number): string {
 
 /** `RawError` of a catcher. Error and Cause may be null or missing. */
 export function caughtErrorCode(stepId: string): string {
-  return `$states.errorOutput.{"step": "${stepId}", "error": Error, "cause": Cause}`;
+  return `$states.errorOutput.{'step': '${stepId}', 'error': Error, 'cause': Cause}`;
 }
 
 /** `RawError` of a failure that the definition itself makes; `causeCode` is JSONata of a text. */
 export function madeErrorCode(stepId: string, error: string, causeCode: string): string {
-  return `{"step": "${stepId}", "error": ${error}, "cause": ${causeCode}}`;
+  return `{'step': '${stepId}', 'error': ${error}, 'cause': ${causeCode}}`;
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Frame, Place, Reading, VariableNames } from './frame.ts';
 import { placeCode } from './frame.ts';
 import type { Substitutions } from './needs.ts';
 import { expression, INPUT_CODE, RUN_ID_CODE, START_TIME_CODE, uuidCode, WHOLE_INPUT_CODE } from './runtime-code.ts';
+import type { SharedValues } from './shared-values.ts';
 
 /** What stays the same over one compile. */
 export interface Context {
@@ -19,6 +20,8 @@ export interface Context {
   substitutions: Substitutions;
   /** FileDescriptorSets of `proto` services, base64, by service name. */
   protos: { readonly [service: string]: string };
+  /** What the machine's first state assigns so that later messages are short: the run's reference and the services. */
+  shared: SharedValues;
   /** The variable that holds the failure while the machine undoes. */
   failure: string;
   children: ReadonlyMap<string, Workflow>;
@@ -144,4 +147,9 @@ export function serviceOf(context: Context, name: string): Context['workflow']['
   const service = Object.hasOwn(context.workflow.services, name) ? context.workflow.services[name] : undefined;
   if (!service) throw new Error(`service "${name}" is not declared: the checker must refuse this file`);
   return service;
+}
+
+/** `FunctionName` of the step function's tasks. */
+export function stepFunction(context: Context): Json {
+  return context.shared.stepFunction(context.substitutions.placeholder('step'));
 }

@@ -5,12 +5,20 @@ import { LAMBDA_TRANSIENT } from '../protocol/errors.ts';
 import type { Expr, Method, Retry, Service, TextPart } from '../workflow/model.ts';
 import type { Scope } from './expression/index.ts';
 import { expressionCode, literalValue, wrap } from './expression/index.ts';
+import type { Context } from './scope.ts';
 
 /** The defaults of 2-language: what is left out of a message. */
 const DEFAULTS = { timeoutMs: 30_000, retryMaxMs: 30_000, pool: 5, ratio: 0.6, min: 3, windowMs: 10_000, openMs: 30_000, probes: 3 };
 
-/** `ServiceConfig` as a template value. */
-export function serviceConfig(service: Service, scope: Scope, proto: string | undefined): JsonObject {
+/** `ServiceConfig` as a template value: a variable's where nothing in it is a template. */
+export function serviceValue(context: Context, service: Service, scope: Scope): Json {
+  const config = serviceConfig(service, scope, context.protos[service.name]);
+  const texts = [service.endpoint, ...service.headers.map(([, parts]) => parts)].flat();
+  const constant = texts.every((part) => typeof part === 'string' || part.kind === 'env' || part.kind === 'secret');
+  return constant ? context.shared.service(service.name, config) : config;
+}
+
+function serviceConfig(service: Service, scope: Scope, proto: string | undefined): JsonObject {
   const config: JsonObject = { name: service.name, type: service.type, endpoint: partValues(service.endpoint, scope) };
   if (service.timeoutMs !== DEFAULTS.timeoutMs) config.timeout = service.timeoutMs;
   if (service.retry.maxMs !== DEFAULTS.retryMaxMs) config.retryMax = service.retry.maxMs;
@@ -74,8 +82,6 @@ export function retrier(names: readonly string[], retry: Retry): JsonObject[] {
 /** AWS's advice for transient errors of Lambda itself; throttling added. */
 export const LAMBDA_RETRIER: JsonObject = {
   ErrorEquals: [...LAMBDA_TRANSIENT],
-  IntervalSeconds: 1,
   MaxAttempts: 6,
-  BackoffRate: 2,
   JitterStrategy: 'FULL',
 };

@@ -103,5 +103,11 @@ function largest(values: (number | null)[]): number | null {
 
 /** `{o, e}`: the report of a branch that failed. */
 function isFailedReport(output: Json | undefined): boolean {
-  return typeof output === 'object' && output !== null && !Array.isArray(output) && 'e' in output && 'o' in output;
+  return (
+    typeof output === 'object' &&
+    output !== null &&
+    !Array.isArray(output) &&
+    'e' in output &&
+    Object.keys(output).every((key) => key === 'e' || key === 'o')
+  );
 }

@@ -5,16 +5,15 @@
 //   C2. No undo stops the others: every state catches its own failure and goes on.
 
 import type { Json, JsonObject } from '../json.ts';
-import { FUNCTION_GONE, RETRYABLE } from '../protocol/errors.ts';
+import { FUNCTION_GONE, LAMBDA_TRANSIENT, RETRYABLE } from '../protocol/errors.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
 import type { ForeachStep, Step } from '../workflow/model.ts';
-import { childSequences, compensateOf, isUndoable, lastNumber } from './analyse.ts';
+import { childSequences, compensateOf, isUndoable } from './analyse.ts';
 import { type AslState, type NamedState, statesObject } from './asl.ts';
 import { literalValue, wrap } from './expression/index.ts';
 import { type Place, placeInside, placeValue } from './frame.ts';
 import { BREAKER_WAIT_SECONDS, UNDO_RETRY } from './limits.ts';
-import { RUN_REF } from './runtime-code.ts';
-import { type Context, serviceOf } from './scope.ts';
+import { type Context, serviceOf, stepFunction } from './scope.ts';
 import { LAMBDA_RETRIER, retrier } from './service-config.ts';
 
 const REPORT = 'undo (report)';
@@ -32,6 +31,7 @@ export function undoEntry(context: Context, last: number): string {
 /** How a chain reads the run and the error: from its own execution, or handed in to the machine `<name>-undo`. */
 export interface ChainSource {
   run: Json;
+  stepFunction: Json;
   errorCode: string;
   /** The last state: a Fail with the report (the run's own chain), or the report itself (`<name>-undo`). */
   ends: 'failed' | 'report';
@@ -39,15 +39,18 @@ export interface ChainSource {
 
 /** The run's own chain. */
 export function ownChain(context: Context): ChainSource {
-  return { run: RUN_REF, errorCode: `$${context.failure}`, ends: 'failed' };
+  return { run: context.shared.run(), stepFunction: stepFunction(context), errorCode: `$${context.failure}`, ends: 'failed' };
 }
 
 /** The chain of `<name>-undo`: `{run, error}` is its input. */
-export const HANDED_IN: ChainSource = {
-  run: '{% $states.context.Execution.Input.run %}',
-  errorCode: '$states.context.Execution.Input.error',
-  ends: 'report',
-};
+export function handedIn(context: Context): ChainSource {
+  return {
+    run: '{% $states.context.Execution.Input.run %}',
+    stepFunction: context.substitutions.placeholder('step'),
+    errorCode: '$states.context.Execution.Input.error',
+    ends: 'report',
+  };
+}
 
 /** All states of the chain in the order in which they run, and the last ones. */
 export function undoChain(context: Context, source: ChainSource): NamedState[] {
@@ -112,15 +115,13 @@ function undoState(context: Context, { step, place }: Node, source: ChainSource,
   const timeoutMs = compensate?.timeoutMs ?? service?.timeoutMs ?? 30_000;
   const payload: JsonObject = {
     ...chainMessage('undo', step, place, source),
-    attempt: '{% $states.context.State.RetryCount %}',
     ...(retry.attempts === UNDO_RETRY.attempts ? {} : { attempts: retry.attempts }),
   };
   return {
     Type: 'Task',
     Resource: 'arn:aws:states:::lambda:invoke',
     TimeoutSeconds: Math.ceil(timeoutMs / 1000) + 30 + Math.ceil((service?.retry.maxMs ?? 30_000) / 1000),
-    Arguments: { FunctionName: context.substitutions.placeholder('step'), Payload: payload },
-    Output: '{% $states.result.Payload %}',
+    Arguments: { FunctionName: source.stepFunction, Payload: payload },
     Retry: undoRetriers(context, retry, service?.breaker?.openMs),
     Catch: [{ ErrorEquals: ['States.ALL'], Next: next }],
     Next: next,
@@ -129,11 +130,10 @@ function undoState(context: Context, { step, place }: Node, source: ChainSource,
 
 /** An open breaker is waited for without using up the tries; an Express run has no time for that. */
 function undoRetriers(context: Context, retry: Parameters<typeof retrier>[1], openMs: number | undefined): Json[] {
-  const rest = retrier([...RETRYABLE, ...FUNCTION_GONE], retry);
-  if (context.workflow.execution === 'express') return [LAMBDA_RETRIER, ...rest];
+  const rest = retrier([...RETRYABLE, ...FUNCTION_GONE, ...LAMBDA_TRANSIENT], retry);
+  if (context.workflow.execution === 'express') return rest;
   const interval = Math.max(1, Math.min(60, Math.ceil((openMs ?? 30_000) / 1000)));
   return [
-    LAMBDA_RETRIER,
     {
       ErrorEquals: ['Maestro.CircuitOpen'],
       IntervalSeconds: interval,
@@ -161,6 +161,7 @@ function childStates(context: Context, node: Node, source: ChainSource, next: st
   const machine = context.substitutions.placeholder('workflow', step.workflow);
   args.Payload = { ...(args.Payload as JsonObject), op: 'child', machine };
   if (step.compensate) return [[name, ask]];
+  ask.Output = '{% $states.result.Payload %}';
   ask.Next = `${name} (child)`;
   const decide: AslState = {
     Type: 'Choice',
@@ -194,7 +195,7 @@ function foreachStates(context: Context, node: Extract<Node, { body: Node[] }>, 
     Type: 'Task',
     Resource: 'arn:aws:states:::lambda:invoke',
     TimeoutSeconds: 60,
-    Arguments: { FunctionName: context.substitutions.placeholder('step'), Payload: chainMessage('page', step, place, source) },
+    Arguments: { FunctionName: source.stepFunction, Payload: chainMessage('page', step, place, source) },
     Output: '{% $states.result.Payload %}',
     Retry: [LAMBDA_RETRIER, ...retrier(FUNCTION_GONE, UNDO_RETRY)],
     Catch: [{ ErrorEquals: ['States.ALL'], Next: next }],
@@ -232,7 +233,7 @@ function lastStates(context: Context, source: ChainSource): NamedState[] {
     Resource: 'arn:aws:states:::lambda:invoke',
     TimeoutSeconds: 60,
     Arguments: {
-      FunctionName: context.substitutions.placeholder('step'),
+      FunctionName: source.stepFunction,
       Payload: {
         v: MESSAGE_VERSION,
         op: 'report',

@@ -100,8 +100,8 @@ export interface CallMessage extends CallSpec {
   step: string;
   /** Place: zero-padded numbers from the outside in, so that text order is file order (see `place.ts`). */
   at: string;
-  /** `State.RetryCount`: 0 on the first try. */
-  attempt: number;
+  /** `State.RetryCount`: 0 on the first try. Left out where there is only one. */
+  attempt?: number;
   /** The run's own time limit, ms after StartTime. */
   limit: number;
   /** ms; the step's own timeout where it has one. */
@@ -109,7 +109,7 @@ export interface CallMessage extends CallSpec {
   undo?: UndoSpec;
   /** Paths of the result that later templates read. Left out: all of it is read. `[]`: nothing is. */
   keep?: string[][];
-  /** Bytes of result that the state may hold. */
+  /** Bytes of result that the state may hold; default 32,768. */
   budget?: number;
   select?: string[][];
   /** `continue`: a failure for good of this call is let go (by the step or by a block around it). */
@@ -142,8 +142,7 @@ export interface UndoMessage {
   run: RunRef;
   step: string;
   at: string;
-  attempt: number;
-  /** Tries in all; default 10. */
+  /** Tries in all; default 10. Which one it is, the record knows. */
   attempts?: number;
   error: RawError | null;
 }
@@ -189,7 +188,6 @@ export interface ChildMessage {
   run: RunRef;
   step: string;
   at: string;
-  attempt: number;
   attempts?: number;
   error: RawError | null;
   /** ARN of the child's state machine; the execution's name follows from run and place (`childExecutionName`). Its own `undo` is in the child's link. */
