@@ -20,7 +20,7 @@ export class SharedValues {
 
   /** The step function's ARN: 95 characters after substitution. */
   stepFunction(placeholder: string): Json {
-    return this.#value('step_function', placeholder);
+    return this.#value('step', placeholder);
   }
 
   /** `RunRef`. */
