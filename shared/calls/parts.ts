@@ -1,0 +1,103 @@
+// From the parts of a header, endpoint or method to text. Parts are joined, never read for templates: a value that looks like one stays as it is.
+
+import type { Json } from '../json.ts';
+import type { Part } from '../protocol/step-message.ts';
+import { badConfiguration } from './failure.ts';
+
+/** Where `env.NAME` and `secret.NAME` come from. */
+export interface Environment {
+  /** The value of `env.NAME`; undefined where there is none. */
+  env(name: string): string | undefined;
+  /** The value of `secret.NAME`; undefined where there is none. Rejects with a `CallFailure` when the store of secrets does not answer. */
+  secret(name: string): string | undefined | Promise<string | undefined>;
+}
+
+/** Names in use by one call, resolved, and which texts must not be seen afterwards. */
+export interface Names {
+  env(name: string): string;
+  secret(name: string): string;
+  /** Values that may stand in nothing that leaves the call: secrets, and `env` values that stand in headers. */
+  readonly secrets: ReadonlyMap<string, string>;
+}
+
+/** Text of a value inside longer text (2-language): null is empty, objects and lists are JSON. */
+export function textOf(value: Json): string {
+  if (typeof value === 'string') return value;
+  if (value === null) return '';
+  return JSON.stringify(value);
+}
+
+/** Joins parts; `names` looks up the `env` and `secret` ones. Throws BadConfiguration for a missing name. */
+export function joinParts(parts: readonly Part[], names: Names): string {
+  const [only] = parts;
+  if (parts.length === 1 && typeof only === 'string') return only;
+  let text = '';
+  for (const part of parts) text += partText(part, names);
+  return text;
+}
+
+/** The text of one part. */
+export function partText(part: Part, names: Names): string {
+  if (typeof part === 'string') return part;
+  if ('v' in part) return textOf(part.v);
+  return 'env' in part ? names.env(part.env) : names.secret(part.secret);
+}
+
+/** The same text with each value as `{}` and each name as `{env.NAME}`: what a message or a record may show. */
+export function describeParts(parts: readonly Part[]): string {
+  return parts
+    .map((part) => (typeof part === 'string' ? part : 'v' in part ? '{}' : 'env' in part ? `{env.${part.env}}` : `{secret.${part.secret}}`))
+    .join('');
+}
+
+/** No names at all: for calls that use none, so that they wait for nothing. */
+const NO_NAMES: Names = {
+  env: missingEnv,
+  secret: missingSecret,
+  secrets: new Map(),
+};
+
+/**
+ * Looks up every secret that the parts name. Answers at once, without a promise, when there is none to wait for.
+ * @throws {CallFailure} BadConfiguration, naming the secret that is missing; its value is in no message.
+ */
+export function namesFor(lists: Iterable<readonly Part[]>, environment: Environment): Names | Promise<Names> {
+  let wanted: Set<string> | undefined;
+  let usesEnv = false;
+  for (const parts of lists) {
+    for (const part of parts) {
+      if (typeof part === 'string') continue;
+      if ('secret' in part) (wanted ??= new Set()).add(part.secret);
+      else if ('env' in part) usesEnv = true;
+    }
+  }
+  if (!wanted) return usesEnv ? knownNames(environment, new Map()) : NO_NAMES;
+  return resolveSecrets(wanted, environment);
+}
+
+async function resolveSecrets(wanted: ReadonlySet<string>, environment: Environment): Promise<Names> {
+  const found = await Promise.all([...wanted].map(async (name) => [name, await environment.secret(name)] as const));
+  const secrets = new Map<string, string>();
+  for (const [name, value] of found) secrets.set(name, value ?? missingSecret(name));
+  return knownNames(environment, secrets);
+}
+
+function knownNames(environment: Environment, secrets: ReadonlyMap<string, string>): Names {
+  return {
+    env: (name) => environment.env(name) ?? missingEnv(name),
+    secret: (name) => secrets.get(name) ?? missingSecret(name),
+    secrets,
+  };
+}
+
+function missingEnv(name: string): never {
+  throw badConfiguration(
+    `env.${name} is not set: give ${name} to the step function (on AWS: the option env of the construct; locally: the environment or .env)`,
+  );
+}
+
+function missingSecret(name: string): never {
+  throw badConfiguration(
+    `secret.${name} is not set: create the secret (on AWS: ${name} below the stack's path in Secrets Manager or SSM; locally: the environment or .env)`,
+  );
+}
