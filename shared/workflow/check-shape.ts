@@ -1,0 +1,325 @@
+// Checks the tree against the schemas, node by node, and says each mistake where it stands.
+
+import type * as z from 'zod';
+import { formatDuration } from './duration.ts';
+import type { Span } from './model.ts';
+import type { Reporter } from './reporter.ts';
+import {
+  EVENT_TRIGGER_SCHEMA,
+  FILE_SCHEMA,
+  INPUT_SCHEMA_SCHEMA,
+  KIND_KEYS,
+  SCHEDULE_TRIGGER_SCHEMA,
+  SEQUENCE_SCHEMA,
+  SERVICE_SCHEMA,
+  STEP_SCHEMAS,
+  type StepKind,
+} from './schema.ts';
+import { didYouMean } from './suggest.ts';
+import { childOf, entryOf, itemsOf, jsonOf, nodeAt, type YamlNode } from './yaml-tree.ts';
+
+/** Reports everything about the shape of the file. Building goes on after it with what can be read. */
+export function checkShape(root: YamlNode, reporter: Reporter): void {
+  checkNode(root, FILE_SCHEMA, reporter);
+  const services = childOf(root, 'services');
+  if (services?.kind === 'map') for (const { value } of services.entries) checkNode(value, SERVICE_SCHEMA, reporter);
+  const input = childOf(root, 'input');
+  if (input !== null) checkInputSchema(input, reporter);
+  for (const trigger of itemsOf(root, 'triggers')) {
+    checkNode(
+      trigger,
+      entryOf(trigger, 'schedule') !== null && entryOf(trigger, 'event') === null ? SCHEDULE_TRIGGER_SCHEMA : EVENT_TRIGGER_SCHEMA,
+      reporter,
+    );
+  }
+  checkSteps(itemsOf(root, 'steps'), reporter);
+}
+
+/** The kind of a step by its keys; null where none or several tell it. */
+export function kindOf(node: YamlNode): StepKind | null {
+  const kinds = kindsOf(node);
+  return kinds.length === 1 ? (kinds[0] ?? null) : null;
+}
+
+/** True for a branch written as `{steps, when?}` rather than as a step. */
+export function isSequence(node: YamlNode): boolean {
+  return entryOf(node, 'steps') !== null && kindsOf(node).length === 0;
+}
+
+function kindsOf(node: YamlNode): StepKind[] {
+  if (node.kind !== 'map') return [];
+  return [...new Set(node.entries.flatMap(({ key }) => (Object.hasOwn(KIND_KEYS, key) ? (KIND_KEYS[key] ?? []) : [])))];
+}
+
+function checkSteps(steps: YamlNode[], reporter: Reporter): void {
+  for (const step of steps) checkStep(step, reporter);
+}
+
+function checkStep(node: YamlNode, reporter: Reporter): void {
+  if (node.kind !== 'map') {
+    reporter.report(
+      'MST1103',
+      node.span,
+      `a step is a map, found ${describe(node)}`,
+      'write for example "- service: …" with "method: …" below it',
+    );
+    return;
+  }
+  const capability = entryOf(node, 'capability');
+  if (capability !== null) {
+    reporter.report(
+      'MST2207',
+      capability.keySpan,
+      '`capability` steps are not available yet',
+      'declare the provider under `services` and call it',
+    );
+    return;
+  }
+  const kind = kindOf(node);
+  if (kind === null) reportKind(node, reporter);
+  else checkNode(node, STEP_SCHEMAS[kind], reporter);
+  checkSteps(itemsOf(node, 'steps'), reporter);
+  for (const branch of itemsOf(node, 'parallel')) {
+    if (isSequence(branch)) {
+      checkNode(branch, SEQUENCE_SCHEMA, reporter);
+      checkSteps(itemsOf(branch, 'steps'), reporter);
+    } else checkStep(branch, reporter);
+  }
+  for (const branch of itemsOf(node, 'switch')) checkSteps(itemsOf(branch, 'steps'), reporter);
+  const fields = childOf(childOf(node, 'checkpoint'), 'fields');
+  if (fields !== null) checkInputSchema(fields, reporter);
+}
+
+function reportKind(node: YamlNode & { kind: 'map' }, reporter: Reporter): void {
+  const telling = node.entries.filter(({ key }) => Object.hasOwn(KIND_KEYS, key));
+  const first = { start: node.span.start, end: Math.max(node.span.start + 1, node.entries[0]?.keySpan.end ?? 0) };
+  if (telling.length > 1) {
+    reporter.report(
+      'MST1108',
+      telling[1]?.keySpan ?? first,
+      `a step has one kind, found ${telling.map(({ key }) => `"${key}"`).join(' and ')}`,
+      'make it two steps',
+    );
+    return;
+  }
+  const kinds = Object.keys(KIND_KEYS);
+  for (const { key, keySpan } of node.entries) {
+    const suggestion = didYouMean(key, kinds);
+    if (suggestion !== undefined && !['id', 'when', 'steps', 'as', 'input', 'output'].includes(key)) {
+      reporter.report('MST1101', keySpan, `unknown key "${key}" in a step`, suggestion);
+      return;
+    }
+  }
+  reporter.report('MST1108', first, 'it does not say what this step does', `a step has one of: ${kinds.join(', ')}`);
+}
+
+function checkInputSchema(node: YamlNode, reporter: Reporter): void {
+  checkNode(node, INPUT_SCHEMA_SCHEMA, reporter);
+  const properties = childOf(node, 'properties');
+  if (properties?.kind === 'map') for (const { value } of properties.entries) checkInputSchema(value, reporter);
+  const items = childOf(node, 'items');
+  if (items !== null) checkInputSchema(items, reporter);
+}
+
+function checkNode(node: YamlNode, schema: z.ZodType, reporter: Reporter): void {
+  // zod passes over an own `__proto__`: it is looked for here.
+  const proto = entryOf(node, '__proto__');
+  if (proto !== null && schema.type !== 'record') reporter.report('MST1101', proto.keySpan, 'unknown key "__proto__"');
+  const result = schema.safeParse(jsonOf(node));
+  if (result.success) return;
+  for (const issue of result.error.issues) reportIssue(node, schema, issue, reporter);
+}
+
+function reportIssue(root: YamlNode, schema: z.ZodType, issue: z.core.$ZodIssue, reporter: Reporter): void {
+  const node = nodeAt(root, issue.path);
+  const key = issue.path.findLast((part) => typeof part === 'string');
+  const where = key === undefined ? '' : `"${key}": `;
+  if (issue.code === 'unrecognized_keys') {
+    for (const unknown of issue.keys) reportUnknownKey(node, unknown, keysAt(schema, issue.path), reporter);
+  } else if (isMissing(root, issue.path)) {
+    const name = String(issue.path.at(-1));
+    reporter.report('MST1102', headOf(node), `"${name}" is missing`, `add "${name}: …"`);
+  } else if (issue.code === 'invalid_type') {
+    reporter.report(
+      'MST1103',
+      node.span,
+      `${where}expected ${typeName(issue.expected)}, found ${describe(node)}`,
+      hintForType(issue.expected, node),
+    );
+  } else if (issue.code === 'invalid_union') {
+    reportUnion(root, schema, issue, node, where, reporter);
+  } else if (issue.code === 'invalid_value') {
+    const values = issue.values.map(String);
+    const found = node.kind === 'scalar' ? `"${node.written.slice(0, 60)}"` : describe(node);
+    const suggestion = node.kind === 'scalar' ? didYouMean(String(node.value), values) : undefined;
+    reporter.report(
+      'MST1104',
+      node.span,
+      `${where}expected ${values.map((value) => `"${value}"`).join(', ')}, found ${found}`,
+      suggestion ?? trapHint(node),
+    );
+  } else if (issue.code === 'invalid_key') {
+    const entry = entryOf(nodeAt(root, issue.path.slice(0, -1)), String(issue.path.at(-1)));
+    reporter.report('MST1105', entry?.keySpan ?? node.span, `"${String(issue.path.at(-1)).slice(0, 60)}" is not a name`, NAME_HINT);
+  } else if (issue.code === 'invalid_format') {
+    reporter.report(
+      'MST1105',
+      node.span,
+      `${where}"${String(node.kind === 'scalar' ? node.value : '').slice(0, 60)}" is not a name`,
+      NAME_HINT,
+    );
+  } else if (issue.code === 'too_small' || issue.code === 'too_big') {
+    reportSize(node, issue, where, reporter);
+  } else if (issue.code === 'custom') reportDuration(node, issue.params, where, reporter);
+  else reporter.report('MST1103', node.span, `${where}${issue.message}`);
+}
+
+const NAME_HINT =
+  'begin with a letter; go on with letters, digits and _ (ids and workflow names also -); at most 48 characters (workflow names 64)';
+
+function reportUnknownKey(node: YamlNode, unknown: string, known: string[], reporter: Reporter): void {
+  const span = entryOf(node, unknown)?.keySpan ?? node.span;
+  reporter.report(
+    'MST1101',
+    span,
+    `unknown key "${unknown.slice(0, 60)}"`,
+    didYouMean(unknown, known) ?? `known here: ${known.join(', ')}`,
+  );
+}
+
+/** Of the ways that a union could be meant, the one that came furthest; a plain type mismatch of all is told as one. */
+function reportUnion(
+  root: YamlNode,
+  schema: z.ZodType,
+  issue: z.core.$ZodIssueInvalidUnion,
+  node: YamlNode,
+  where: string,
+  reporter: Reporter,
+): void {
+  const inner = issue.errors.find((issues) =>
+    issues.every(({ code, path }) => (code !== 'invalid_type' && code !== 'invalid_value') || path.length > 0),
+  );
+  if (inner !== undefined) {
+    for (const one of inner) reportIssue(root, schema, { ...one, path: [...issue.path, ...one.path] }, reporter);
+    return;
+  }
+  const expected = issue.errors
+    .flat()
+    .flatMap((one) =>
+      one.code === 'invalid_type' ? [typeName(one.expected)] : one.code === 'invalid_value' ? one.values.map(String) : [],
+    );
+  reporter.report('MST1103', node.span, `${where}expected ${[...new Set(expected)].join(' or ')}, found ${describe(node)}`, trapHint(node));
+}
+
+function reportSize(node: YamlNode, issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig, where: string, reporter: Reporter): void {
+  const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum;
+  const word = issue.code === 'too_small' ? (issue.inclusive === false ? 'more than' : 'at least') : 'at most';
+  if (issue.origin === 'string') reporter.report('MST1109', node.span, `${where}expected a text that is not empty`);
+  else if (issue.origin === 'array' || issue.origin === 'map')
+    reporter.report('MST1109', node.span, `${where}expected ${word} ${limit} ${limit === 1 ? 'entry' : 'entries'}`);
+  else
+    reporter.report(
+      'MST1107',
+      node.span,
+      `${where}expected ${word} ${limit}, found ${node.kind === 'scalar' ? node.written.slice(0, 40) : describe(node)}`,
+    );
+}
+
+function reportDuration(node: YamlNode, params: { [key: string]: unknown } | undefined, where: string, reporter: Reporter): void {
+  const range = params?.['durationRange'];
+  const written = node.kind === 'scalar' ? String(node.value).slice(0, 40) : '';
+  if (Array.isArray(range)) {
+    const [min, max] = range.map(Number);
+    reporter.report(
+      'MST1107',
+      node.span,
+      `${where}expected a duration from ${formatDuration(min ?? 0)} to ${formatDuration(max ?? 0)}, found ${written}`,
+    );
+    return;
+  }
+  const days = /^(\d{1,4})d$/.exec(written)?.[1];
+  const hint = /^\d+$/.test(written)
+    ? `did you mean ${written}s?`
+    : days === undefined
+      ? 'durations are written like 250ms, 30s, 5m, 1h30m'
+      : `did you mean ${Number(days) * 24}h?`;
+  reporter.report('MST1106', node.span, `${where}"${written}" is not a duration`, hint);
+}
+
+/** A key that is not there: zod says that undefined has the wrong type. */
+function isMissing(root: YamlNode, path: readonly PropertyKey[]): boolean {
+  const last = path.at(-1);
+  return (
+    typeof last === 'string' && entryOf(nodeAt(root, path.slice(0, -1)), last) === null && nodeAt(root, path.slice(0, -1)).kind === 'map'
+  );
+}
+
+/** Where to point for something that a map lacks: its first key. */
+function headOf(node: YamlNode): Span {
+  const first = node.kind === 'map' ? node.entries[0] : undefined;
+  return first?.keySpan ?? { start: node.span.start, end: Math.min(node.span.end, node.span.start + 1) };
+}
+
+/** Keys that the schema knows where an unknown one was found. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let current: unknown = schema;
+  for (const part of path) {
+    for (let inner = unwrap(current); inner !== current; inner = unwrap(current)) current = inner;
+    const def = defOf(current);
+    if (def['shape'] !== undefined) current = (def['shape'] as { [key: string]: unknown })[String(part)];
+    else current = def['element'] ?? def['valueType'] ?? current;
+  }
+  for (let inner = unwrap(current); inner !== current; inner = unwrap(current)) current = inner;
+  const shape = defOf(current)['shape'];
+  return typeof shape === 'object' && shape !== null ? Object.keys(shape) : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  const def = defOf(schema);
+  if (def['innerType'] !== undefined) return def['innerType'];
+  // Of a union with a map the map is meant: `breaker`, `options`.
+  return Array.isArray(def['options']) ? (def['options'].find((option) => defOf(option)['shape'] !== undefined) ?? schema) : schema;
+}
+
+function defOf(schema: unknown): { [key: string]: unknown } {
+  return typeof schema === 'object' && schema !== null && 'def' in schema && typeof schema.def === 'object' && schema.def !== null
+    ? (schema.def as { [key: string]: unknown })
+    : {};
+}
+
+function describe(node: YamlNode): string {
+  if (node.kind === 'map') return 'a map';
+  if (node.kind === 'list') return 'a list';
+  if (node.value === null) return 'nothing';
+  if (typeof node.value === 'string') return 'a text';
+  return typeof node.value === 'boolean' ? `the boolean ${node.value}` : `the number ${node.written.slice(0, 40)}`;
+}
+
+function typeName(expected: string): string {
+  const names: { [type: string]: string } = {
+    string: 'a text',
+    array: 'a list',
+    object: 'a map',
+    record: 'a map',
+    boolean: 'true or false',
+    number: 'a number',
+    int: 'a whole number',
+  };
+  return names[expected] ?? expected;
+}
+
+function hintForType(expected: string, node: YamlNode): string | undefined {
+  if (expected === 'string' && node.kind === 'scalar' && typeof node.value === 'number')
+    return `put it in quotes: "${node.written.slice(0, 40)}"; a duration needs a unit: did you mean ${node.written.slice(0, 40)}s?`;
+  if (expected === 'string' && node.kind === 'scalar' && typeof node.value === 'boolean') return `put it in quotes: "${node.written}"`;
+  if (expected === 'array' && node.kind === 'map') return 'begin each entry with "- "';
+  return trapHint(node);
+}
+
+/** YAML 1.2 reads yes, no, on and off as texts. */
+function trapHint(node: YamlNode): string | undefined {
+  if (node.kind !== 'scalar' || typeof node.value !== 'string') return undefined;
+  if (/^(?:yes|on|y)$/i.test(node.value)) return 'write true';
+  if (/^(?:no|off|n)$/i.test(node.value)) return 'write false';
+  return /^-?\d+$/.test(node.value) ? 'remove the quotes' : undefined;
+}

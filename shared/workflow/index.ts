@@ -1,0 +1,50 @@
+// The language: text of a workflow file to a checked model, with diagnostics. Pure: no clock, no files, no process.
+
+export { longestWaitMs } from './deadline.ts';
+export type { Diagnostic, Severity } from './diagnostics.ts';
+export { CATALOGUE, type CatalogueEntry, type DiagnosticCode } from './diagnostics-catalogue.ts';
+export { formatDuration, parseDuration } from './duration.ts';
+export { FUNCTIONS, type FunctionSpec } from './expression/functions.ts';
+export { workflowJsonSchema } from './json-schema.ts';
+export type {
+  BinaryOp,
+  Breaker,
+  CallStep,
+  CheckpointStep,
+  Compensate,
+  EmitStep,
+  Expr,
+  FailStep,
+  ForeachStep,
+  InputSchema,
+  Method,
+  ParallelStep,
+  PathStep,
+  Retry,
+  Service,
+  SetStep,
+  Span,
+  Step,
+  SwitchStep,
+  Template,
+  TextPart,
+  Trigger,
+  WaitStep,
+  Workflow,
+  WorkflowStep,
+} from './model.ts';
+export { type ParseResult, parseWorkflow } from './parse-workflow.ts';
+export { RESERVED_NAMES } from './patterns.ts';
+export {
+  allSteps,
+  compensateOf,
+  innerLists,
+  namesAfter,
+  namesMadeBy,
+  partExprs,
+  type StepList,
+  templateExprs,
+  topLevelOutputs,
+  walkExpr,
+  walkSteps,
+} from './walk.ts';

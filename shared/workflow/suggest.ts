@@ -1,0 +1,45 @@
+// "Did you mean": the nearest of the names that would have been right.
+
+/** Names longer than this are not compared: the cost is the product of the lengths. */
+const MAX_COMPARED_CHARS = 64;
+
+/**
+ * The nearest candidate by edit distance (insert, delete, replace, swap of neighbours), letter case aside.
+ *
+ * @returns the candidate, or null where none is near: at most a third of the letters may differ, and at least one must stay
+ */
+export function nearest(text: string, candidates: Iterable<string>): string | null {
+  if (text.length > MAX_COMPARED_CHARS) return null;
+  const wanted = text.toLowerCase();
+  let best: string | null = null;
+  let bestDistance = Math.max(1, Math.floor(text.length / 3)) + 1;
+  for (const candidate of candidates) {
+    if (candidate === text || candidate.length > MAX_COMPARED_CHARS || Math.abs(candidate.length - text.length) >= bestDistance) continue;
+    const distance = editDistance(wanted, candidate.toLowerCase());
+    if (distance < bestDistance && distance < candidate.length) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+/** `did you mean "x"?` or undefined where nothing is near. */
+export function didYouMean(text: string, candidates: Iterable<string>): string | undefined {
+  const name = nearest(text, candidates);
+  return name === null ? undefined : `did you mean "${name}"?`;
+}
+
+/** Optimal string alignment distance. */
+export function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replace = (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let cost = Math.min(replace, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1);
+      row.push(cost);
+    }
+    [beforeLast, last] = [last, row];
+  }
+  return last[b.length] ?? 0;
+}
