@@ -1,0 +1,35 @@
+// Everything that CI checks, in order, one line a step; stops at the first failure. `--long` runs the long forms of the tests.
+
+import { spawnSync } from 'node:child_process';
+
+const long = process.argv.includes('--long');
+
+/** What the long forms add: how often each generated or randomised test runs. */
+const LONG = { MAESTRO_PROPERTY_RUNS: '5000', MAESTRO_FUZZ_RUNS: '100000', MAESTRO_CRASH_KILLS: '25' };
+
+const STEPS: [name: string, command: string, ...args: string[]][] = [
+  ['build', 'node', 'scripts/build.ts'],
+  ['format and lint', 'biome', 'ci', '--error-on-warnings', '.'],
+  ['floating promises', 'oxlint', '--type-aware', '--deny-warnings'],
+  ['types', 'tsc', '-p', '.'],
+  ['imports', 'node', 'scripts/check-imports.ts'],
+  ['dead exports', 'knip'],
+  ['tests', 'vitest', 'run', ...(long ? ['--testTimeout=3600000'] : [])],
+];
+
+for (const [name, command, ...args] of STEPS) {
+  const started = performance.now();
+  const last = name === 'tests';
+  const result = spawnSync(command, args, {
+    stdio: last ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    env: { ...process.env, ...(long ? LONG : {}) },
+  });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  if (result.status !== 0) {
+    if (!last) process.stdout.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
+    console.error(`verify: ${name} failed (${result.error?.message ?? `exit ${result.status}`})`);
+    process.exit(1);
+  }
+  console.log(`verify: ${name} ok, ${seconds} s`);
+}
