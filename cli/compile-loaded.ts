@@ -1,7 +1,7 @@
 // Loaded files → Step Functions definitions. The compiler is pure; the `.proto` files that a workflow names are read here.
 
-import { type Compiled, compile } from '../shared/compiler/index.ts';
-import type { Workflow } from '../shared/workflow/index.ts';
+import { type CompileResult, compile } from '../shared/compiler/index.ts';
+import { locateDiagnostics, type Workflow } from '../shared/workflow/index.ts';
 import { CommandError, EXIT_USAGE } from './exit.ts';
 import type { Io } from './io.ts';
 import { isValid, type LoadedFile, type LoadedSet } from './load-workflows.ts';
@@ -11,7 +11,9 @@ import { diagnosticJson, printDiagnostics } from './report-diagnostics.ts';
 export interface CompiledFile {
   loaded: LoadedFile;
   workflow: Workflow;
-  compiled: Compiled;
+  compiled: CompileResult;
+  /** Compiled proto files by service name, as they stand in the definition. */
+  protos: { [service: string]: string };
 }
 
 /** Adds what the compiler has to say to a file's diagnostics; undefined where an error stops it. */
@@ -21,8 +23,8 @@ export async function compileFile(loaded: LoadedFile, set: LoadedSet, io: Pick<I
   const children = [...set.files, ...set.children].flatMap(({ workflow: other }) => (other && other !== workflow ? other : []));
   const protos = await readProtos(workflow, io);
   const compiled = compile(workflow, { protos, children });
-  loaded.diagnostics.push(...compiled.diagnostics);
-  return isValid(loaded) ? { loaded, workflow, compiled } : undefined;
+  loaded.diagnostics.push(...locateDiagnostics(compiled.diagnostics, loaded.text, loaded.file));
+  return isValid(loaded) ? { loaded, workflow, compiled, protos } : undefined;
 }
 
 /**
@@ -50,12 +52,8 @@ export async function compileSet(set: LoadedSet, io: Io, json: boolean): Promise
 }
 
 async function readProtos(workflow: Workflow, io: Pick<Io, 'cwd'>): Promise<{ [service: string]: string }> {
-  const named = Object.values(workflow.services).filter((service) => service.schema?.kind === 'proto');
+  const named = Object.values(workflow.services).flatMap((service) => (service.schema?.kind === 'proto' ? [{ service, file: service.schema.file }] : []));
   if (named.length === 0) return {};
   const { readProto } = await import('./read-proto.ts');
-  const protos: { [service: string]: string } = {};
-  for (const service of named) {
-    if (service.schema?.kind === 'proto') protos[service.name] = await readProto(service.schema.file, workflow.file, service.name, io);
-  }
-  return protos;
+  return Object.fromEntries(await Promise.all(named.map(async ({ service, file }) => [service.name, await readProto(service, file, workflow, io)])));
 }
