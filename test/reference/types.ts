@@ -1,0 +1,54 @@
+// What goes into the reference and what comes out of it.
+
+import type { Clock } from '../../shared/clock.ts';
+import type { Json } from '../../shared/json.ts';
+import type { Workflow } from '../../shared/workflow/model.ts';
+
+/** One request as the reference would make it. `run` and `place` and `kind` and `attempt` say which one it is. */
+export interface ReferenceCall {
+  workflow: string;
+  /** Places of the `workflow` steps that led to this run, joined with `/`; empty for the first run. */
+  run: string;
+  kind: 'do' | 'undo';
+  step: string;
+  place: string;
+  /** 0 on the first try. */
+  attempt: number;
+  service: string;
+  method: string;
+  input: Json;
+}
+
+/** What a service does with a request: how it ends, and after how many ms. */
+export interface Answer {
+  outcome: 'done' | 'not_performed' | 'unknown';
+  value?: Json;
+  /** The name of the error, unless it is done. */
+  error?: 'Maestro.ServiceUnavailable' | 'Maestro.ServiceTimeout' | 'Maestro.ServiceRejected';
+  takesMs: number;
+}
+
+export interface ReferenceOptions {
+  clock: Clock;
+  children: ReadonlyMap<string, Workflow>;
+  /** A pure function of which call it is. */
+  answer: (call: ReferenceCall) => Answer;
+  /** Every request, in the order in which they were made; filled while the run goes on. */
+  calls: ReferenceCall[];
+  /** What pauses between tries are multiplied with (the engine draws it; here it is fixed). */
+  jitter: number;
+}
+
+export interface ReferenceResult {
+  status: 'completed' | 'failed' | 'compensated' | 'compensation_failed';
+  output: Json;
+  error: { step: string; error: string } | null;
+  /** Places, in the order in which they were undone. */
+  undone: string[];
+  /** Places whose undo failed. */
+  left: string[];
+  /** Places with an undo that may have been performed and that nobody undid. */
+  unresolved: string[];
+  /** Places that were reached and have no undo on purpose. */
+  irreversible: string[];
+}
