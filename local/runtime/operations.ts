@@ -18,7 +18,7 @@ export const registrationSchema = z.object({
   /** Placeholder → what has to stand there. */
   substitutions: z.record(
     z.string(),
-    z.object({ kind: z.enum(['step', 'checkpoint', 'bus', 'workflow', 'undo']), workflow: z.string().optional() }),
+    z.object({ kind: z.enum(['step', 'checkpoint', 'bus', 'workflow', 'undo']), workflow: z.string().exactOptional() }),
   ),
   /** Paths of the run's input that its templates read; null: all of it. */
   inputPaths: z.array(z.array(z.string())).nullable(),

@@ -1,0 +1,63 @@
+// The engine as the records' functions see it: they know executions by ARN and tokens, not the engine.
+
+import type { ChildExecutions } from '../../functions/step/index.ts';
+import type { CancelExecutions } from '../../shared/runs/index.ts';
+import type { Engine, ExecutionDescription } from '../engine/index.ts';
+
+/** Events looked at, newest first, to see where an execution stands. */
+const MAX_EVENTS = 1_000;
+
+export function engineExecutions(engine: Engine): ChildExecutions & CancelExecutions {
+  return {
+    async status(executionArn) {
+      return find(engine, executionArn)?.status;
+    },
+    async stop(executionArn, error, cause) {
+      await unlessGone(engine.stopExecution({ executionArn, error, cause }));
+    },
+    async failTask(token, error, cause) {
+      await unlessGone(engine.sendTaskFailure(token, { error, cause }));
+    },
+    async isWaiting(executionArn) {
+      return find(engine, executionArn)?.status === 'RUNNING' && isWaiting(engine, executionArn);
+    },
+  };
+}
+
+/** The execution, or undefined when there is none of that ARN. */
+export function find(engine: Engine, executionArn: string): ExecutionDescription | undefined {
+  try {
+    return engine.describeExecution(executionArn);
+  } catch (error) {
+    if (error instanceof Error && (error.name === 'ExecutionDoesNotExist' || error.name === 'InvalidArn')) return undefined;
+    throw error;
+  }
+}
+
+/** True when some thread is in a Wait and none is in a task. Entered states are matched with exits by counting, newest first. */
+function isWaiting(engine: Engine, executionArn: string): boolean {
+  let waits = 0;
+  let tasks = 0;
+  let nextToken: string | undefined;
+  let seen = 0;
+  do {
+    const page = engine.getHistory({ executionArn, reverseOrder: true, maxResults: MAX_EVENTS, ...(nextToken ? { nextToken } : {}) });
+    for (const { type } of page.items) {
+      if (type === 'WaitStateEntered') waits++;
+      if (type === 'WaitStateExited') waits--;
+      if (type === 'TaskScheduled') tasks++;
+      if (type === 'TaskSucceeded' || type === 'TaskFailed' || type === 'TaskTimedOut' || type === 'TaskSubmitFailed' || type === 'TaskStartFailed') tasks--;
+    }
+    seen += page.items.length;
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined && seen < 25_000);
+  return waits > 0 && tasks === 0;
+}
+
+async function unlessGone(done: Promise<unknown>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (!(error instanceof Error && ['ExecutionDoesNotExist', 'TaskTimedOut', 'TaskDoesNotExist', 'InvalidToken'].includes(error.name))) throw error;
+  }
+}

@@ -1,0 +1,79 @@
+// Who waits for a run, and who wants to see its events. Nothing is told before it is committed.
+
+import { type RunEvent, runEventSchema, type Runs } from '../../shared/runs/index.ts';
+
+/** Events that end a run. */
+const FINAL = new Set(['run.completed', 'run.failed', 'run.compensated', 'run.compensation_failed', 'run.cancelled']);
+
+export interface RunWatch {
+  /** To be told of every event when it is written. */
+  written(runId: string, event: RunEvent): void;
+  /** Tells every event from the first on, in order, and resolves after the one that ends the run. */
+  follow(runId: string, onEvent: (event: RunEvent) => void): Promise<void>;
+  /** Resolves when the run has ended; only for runs that have not when this is called. */
+  ended(runId: string): Promise<void>;
+}
+
+/** @param durable resolves when everything written so far is committed */
+export function createRunWatch(durable: () => Promise<void>, history: (runId: string) => Promise<RunEvent[]>): RunWatch {
+  const followers = new Map<string, Set<(event: RunEvent) => void>>();
+  const enders = new Map<string, (() => void)[]>();
+  let told: [string, RunEvent][] = [];
+
+  function flush(): void {
+    const batch = told;
+    told = [];
+    for (const [runId, event] of batch) {
+      for (const follower of followers.get(runId) ?? []) follower(event);
+      if (!FINAL.has(event.type)) continue;
+      const waiting = enders.get(runId);
+      enders.delete(runId);
+      for (const resolve of waiting ?? []) resolve();
+    }
+  }
+
+  return {
+    written(runId, event) {
+      if (!followers.has(runId) && !(FINAL.has(event.type) && enders.has(runId))) return;
+      told.push([runId, event]);
+      // A commit that fails stops the process; there is nobody to tell then.
+      if (told.length === 1) durable().then(flush, () => {});
+    },
+    ended: (runId) =>
+      new Promise((resolve) => {
+        const waiting = enders.get(runId);
+        if (waiting) waiting.push(resolve);
+        else enders.set(runId, [resolve]);
+      }),
+    follow: (runId, onEvent) =>
+      new Promise((resolve, reject) => {
+        const set = followers.get(runId) ?? new Set();
+        followers.set(runId, set);
+        let last = 0;
+        let early: RunEvent[] | undefined = [];
+        const take = (event: RunEvent): void => {
+          if (event.n <= last) return;
+          last = event.n;
+          onEvent(event);
+          if (!FINAL.has(event.type)) return;
+          set.delete(follower);
+          if (set.size === 0) followers.delete(runId);
+          resolve();
+        };
+        const follower = (event: RunEvent): void => void (early ? early.push(event) : take(event));
+        set.add(follower);
+        history(runId).then((events) => {
+          const since = early ?? [];
+          early = undefined;
+          for (const event of [...events, ...since]) take(event);
+        }, reject);
+      }),
+  };
+}
+
+/** All events of a run that are on record. */
+export async function readEvents(runs: Runs, runId: string): Promise<RunEvent[]> {
+  const items = await runs.store.list(`RUN#${runId}`, { prefix: 'EVENT#' });
+  await runs.store.durable();
+  return items.map(({ body }) => runEventSchema.parse(body));
+}
