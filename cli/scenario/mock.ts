@@ -7,14 +7,16 @@
 
 import { z } from 'zod';
 import type { Json } from '../../shared/json.ts';
+import { parseDuration } from '../../shared/workflow/index.ts';
 
 const json = z.json() as z.ZodType<Json>;
 
-/** A Go duration: `250ms`, `1m30s`. */
-const duration = z
-  .string()
-  .regex(/^(\d+(\.\d+)?(ms|s|m|h))+$/, 'expected a duration like 250ms, 30s or 1h30m')
-  .transform(durationMs);
+const duration = z.string().transform((text, context): number => {
+  const delayMs = parseDuration(text);
+  if (delayMs !== null) return delayMs;
+  context.issues.push({ code: 'custom', message: 'expected a duration like 250ms, 30s or 1h30m', input: text });
+  return z.NEVER;
+});
 
 /** What a call comes to. `delayMs` passes on the virtual clock first. */
 export type Answer = { delayMs: number; times: number | null } & (
@@ -171,12 +173,4 @@ function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], u
   return Object.fromEntries(Object.entries(value).filter(([, held]) => held !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
-}
-
-const UNIT_MS: { [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-function durationMs(text: string): number {
-  let total = 0;
-  for (const [, amount = '0', unit = 'ms'] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) total += Number(amount) * (UNIT_MS[unit] ?? 1);
-  return total;
 }
