@@ -1,4 +1,4 @@
-import { status } from '@grpc/grpc-js';
+import { logVerbosity, setLogVerbosity, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type DemoServices, startDemoServices } from '../../examples/services/index.ts';
 import { grpc, http } from './demo-client.ts';
@@ -184,6 +184,7 @@ describe('the control API', () => {
 });
 
 test('starting on a taken port fails and leaves nothing open', async () => {
+  setLogVerbosity(logVerbosity.NONE);
   const port = Number(new URL(demo.url).port);
 
   await expect(startDemoServices({ httpPort: port, grpcPort: 0 })).rejects.toMatchObject({ code: 'EADDRINUSE' });

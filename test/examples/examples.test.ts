@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { z } from 'zod';
 import { type Scenario, scenarioSchema } from '../../cli/scenario/index.ts';
 import { operationTable } from '../../examples/services/operation.ts';
 import { allOperations } from '../../examples/services/operations/index.ts';
@@ -93,6 +94,15 @@ describe.each(names)('%s', (name) => {
       ]).toContainEqual(endpoint);
   });
 
+  test('takes its own input, and needs all that it says it needs', () => {
+    const { input } = load(name).workflow;
+    const checked = z.fromJSONSchema(JSON.parse(JSON.stringify(input)));
+    const given = JSON.parse(readFileSync(join(EXAMPLES, name, 'input.json'), 'utf8'));
+
+    expect(checked.safeParse(given).error).toBeUndefined();
+    for (const key of input?.required ?? []) expect(checked.safeParse({ ...given, [key]: undefined }).success).toBe(false);
+  });
+
   const files = globSync('*.scenario.yaml', { cwd: join(EXAMPLES, name) });
 
   test.each(files)('%s speaks of steps that exist, at the depth they have', (file) => {
@@ -108,6 +118,10 @@ describe.each(names)('%s', (name) => {
       ...undo_failed,
     ];
 
+    const { input } = scenario;
+    const given = input.kind === 'value' ? input.value : JSON.parse(readFileSync(join(EXAMPLES, name, input.file), 'utf8'));
+
+    expect(z.fromJSONSchema(JSON.parse(JSON.stringify(load(name).workflow.input))).safeParse(given).error).toBeUndefined();
     expect([...named, ...[...calls, ...undos].map(({ step }) => step)].filter((step) => !steps.has(step))).toEqual([]);
     expect([...calls, ...undos].filter(({ step, items }) => items.length > 0 && items.length !== steps.get(step)?.depth)).toEqual([]);
     expect(undos.filter(({ step }) => compensateOf(steps.get(step)?.step ?? neverStep(step)) === null)).toEqual([]);
