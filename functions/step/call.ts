@@ -5,11 +5,12 @@
 //   C3. An attempt that nobody knows the end of makes the step unknown until a later attempt succeeds.
 //   C4. The record of an end is written only over one's own `started`; whoever finds it taken writes what is still true, or nothing.
 
-import { RETRYABLE, NEVER_LET_GO, type ErrorName } from '../../shared/protocol/errors.ts';
 import { breakerSettings, type Permit } from '../../shared/breaker/index.ts';
 import type { CallOutcome } from '../../shared/calls/types.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
+import { type ErrorName, NEVER_LET_GO, RETRYABLE } from '../../shared/protocol/errors.ts';
+import { fromPointer } from '../../shared/protocol/pointer.ts';
 import type { CallMessage, EmitMessage } from '../../shared/protocol/step-message.ts';
 import {
   asRun,
@@ -18,9 +19,9 @@ import {
   ensureRun,
   escapeReserved,
   isClosed,
-  reopenList,
   type RunKey,
   type RunRecord,
+  reopenList,
   runKeyOf,
   runRecordKey,
   type Shape,
@@ -43,7 +44,7 @@ import {
   traceparent,
 } from './context.ts';
 import { buildRequest } from './request.ts';
-import { failure, type FailureFacts, isRetryable, methodText, recordedFailure, type StepError } from './step-error.ts';
+import { type FailureFacts, failure, isRetryable, methodText, recordedFailure, type StepError } from './step-error.ts';
 
 type Message = CallMessage | EmitMessage;
 
@@ -277,7 +278,7 @@ async function call(work: Work, message: CallMessage, record: RunRecord, started
       attempt: message.attempt,
       timeoutMs: callTime(work, context.runs.clock.now()),
       idempotencyKey: `${run.id}/${message.at}`,
-      ...(callbackUrl === undefined ? {} : { callbackUrl, callbackAt: message.callbackAt ?? [] }),
+      ...(callbackUrl === undefined ? {} : { callbackUrl, callbackAt: (message.callbackAt ?? []).map(fromPointer) }),
     });
     await context.runs.store.durable();
     return await context.caller.call(request);
@@ -478,8 +479,8 @@ async function noteLate(work: Work, run: RunRecord, step: StepRecord): Promise<v
 
 function shapeOf(message: Message): Shape {
   const shape: Shape = {};
-  if (message.select) shape.select = message.select;
-  if (message.keep) shape.keep = message.keep;
+  if (message.select) shape.select = message.select.map(fromPointer);
+  if (message.keep) shape.keep = message.keep.map(fromPointer);
   if (message.budget !== undefined) shape.budget = message.budget;
   return shape;
 }

@@ -95,7 +95,7 @@ export function createCaller(options: CallerOptions): Caller {
 function* partsOf({ service, method }: CallSpec): Iterable<CallSpec['service']['endpoint']> {
   yield service.endpoint;
   if (method) yield method;
-  for (const [, value] of service.headers ?? []) yield value;
+  for (const { value } of service.headers ?? []) yield value;
 }
 
 /** A failure before the call, or a mistake of ours: nothing is known then, unless the failure says so. */

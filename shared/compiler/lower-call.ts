@@ -2,11 +2,12 @@
 
 import type { Json, JsonObject } from '../json.ts';
 import { FUNCTION_GONE, RETRYABLE } from '../protocol/errors.ts';
+import { toPointer } from '../protocol/pointer.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
 import type { CallStep, Compensate, EmitStep, Expr, Template } from '../workflow/model.ts';
 import type { AslState } from './asl.ts';
 import { catchers, goOn, type Lowered, leave } from './exit.ts';
-import { expressionCode, templateCode, templateValue, textCode, wrap } from './expression/index.ts';
+import { expressionCode, literalValue, templateCode, templateValue, textCode, wrap } from './expression/index.ts';
 import { caughtFailure } from './failure-exit.ts';
 import { type Frame, type Place, placeValue } from './frame.ts';
 import { COLLECTED_BYTES, DEFAULT_BUDGET, SMALLEST_BUDGET } from './limits.ts';
@@ -79,9 +80,9 @@ function callMessage(site: Site<CallStep>): JsonObject {
     ...(input ? { input: templateValue(input, scope) } : {}),
     ...(step.timeoutMs !== null && step.await === null ? { timeout: step.timeoutMs } : {}),
     ...recordFields(site, step.compensate, attempts),
-    ...(step.select ? { select: step.select } : {}),
+    ...(step.select ? { select: step.select.map((path) => literalValue(toPointer(path))) } : {}),
     ...(step.await ? { token: '{% $states.context.Task.Token %}' } : {}),
-    ...(callbackAt.length > 0 ? { callbackAt } : {}),
+    ...(callbackAt.length > 0 ? { callbackAt: callbackAt.map((path) => literalValue(toPointer(path))) } : {}),
   };
 }
 
@@ -106,7 +107,7 @@ export function recordFields(site: Site<CallStep | EmitStep>, compensate: Compen
   const keep = keptPaths(site);
   return {
     ...(compensate ? { undo: undoSpec(context, frame, place, compensate, output) } : {}),
-    ...(keep ? { keep } : {}),
+    ...(keep ? { keep: keep.map((path) => literalValue(toPointer(path))) } : {}),
     ...(step.kind === 'call' ? budgetField(frame, step) : {}),
     ...(lets || frame.letGo ? { onError: 'continue' } : {}),
     ...(attempts > 1 ? { attempt: '{% $states.context.State.RetryCount %}', attempts } : {}),

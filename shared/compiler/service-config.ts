@@ -22,7 +22,8 @@ function serviceConfig(service: Service, scope: Scope, proto: string | undefined
   const config: JsonObject = { name: service.name, type: service.type, endpoint: partValues(service.endpoint, scope) };
   if (service.timeoutMs !== DEFAULTS.timeoutMs) config.timeout = service.timeoutMs;
   if (service.retry.maxMs !== DEFAULTS.retryMaxMs) config.retryMax = service.retry.maxMs;
-  if (service.headers.length > 0) config.headers = service.headers.map(([name, parts]) => [literalValue(name), partValues(parts, scope)]);
+  if (service.headers.length > 0)
+    config.headers = service.headers.map(([name, parts]) => ({ name: literalValue(name), value: partValues(parts, scope) }));
   const breaker = breakerConfig(service);
   if (breaker !== undefined) config.breaker = breaker;
   if (service.pool !== DEFAULTS.pool) config.pool = service.pool;

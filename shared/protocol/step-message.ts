@@ -3,7 +3,8 @@
 //
 //   M1. Every message carries `v`. A field is added, never changed: runs in flight outlive a deployment.
 //   M2. Defaults are left out, so that a 500-step saga stays under 1 MB.
-//   M3. `{secret}`, `{env}`, `$late`, `$stored` are written by the compiler or the step function only. The same keys in
+//   M3. No list stands directly in a list: validators of definitions take such values for mistakes.
+//   M4. `{secret}`, `{env}`, `$late`, `$stored` are written by the compiler or the step function only. The same keys in
 //       data from outside are escaped (a `$` is put before them) when the data enters a run, and unescaped when it leaves.
 
 import type { Json, JsonObject } from '../json.ts';
@@ -39,7 +40,7 @@ export interface ServiceConfig {
   timeout?: number;
   /** The most a `Retry-After` is waited for in place, ms (the service's `retry.max`; default 30,000). */
   retryMax?: number;
-  headers?: [name: string, value: Part[]][];
+  headers?: { name: string; value: Part[] }[];
   breaker?: { ratio?: number; min?: number; window?: number; open?: number; probes?: number } | false;
   pool?: number;
   idempotent?: true;
@@ -107,11 +108,12 @@ export interface CallMessage extends CallSpec {
   /** ms; the step's own timeout where it has one. */
   timeout?: number;
   undo?: UndoSpec;
-  /** Paths of the result that later templates read. Left out: all of it is read. `[]`: nothing is. */
-  keep?: string[][];
+  /** Paths of the result that later templates read, as JSON Pointers. Left out: all of it is read. `[]`: nothing is. */
+  keep?: string[];
   /** Bytes of result that the state may hold; default 32,768. */
   budget?: number;
-  select?: string[][];
+  /** Paths of the result to keep at all, as JSON Pointers. */
+  select?: string[];
   /** `continue`: a failure for good of this call is let go (by the step or by a block around it). */
   onError?: 'continue';
   /** Tries in all (default 1): with `attempt` it tells whether a failure is for good. */
@@ -122,8 +124,8 @@ export interface CallMessage extends CallSpec {
   stops?: string[];
   /** The task token of an `await: callback`. */
   token?: string;
-  /** Where `callback.url` stands in `input`: paths to leaves the step function fills in. */
-  callbackAt?: (string | number)[][];
+  /** Where `callback.url` stands in `input`: JSON Pointers to leaves that the step function fills in. */
+  callbackAt?: string[];
   irreversible?: true;
 }
 

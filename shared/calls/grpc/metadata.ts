@@ -37,7 +37,7 @@ export function requestMetadata(request: CallRequest, names: Names): RequestMeta
     metadata.add(key, value);
     headers.set(key, value);
   };
-  for (const [name, parts] of request.service.headers ?? []) {
+  for (const { name, value: parts } of request.service.headers ?? []) {
     const key = name.toLowerCase();
     if (reserved.has(key)) continue;
     if (!KEY.test(key) || key.startsWith('grpc-'))

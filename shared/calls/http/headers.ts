@@ -37,7 +37,7 @@ export function requestHeaders(request: CallRequest, names: Names, hasBody: bool
   let bytes = 0;
   let hasAccept = false;
   let hasType = false;
-  for (const [name, parts] of request.service.headers ?? []) {
+  for (const { name, value: parts } of request.service.headers ?? []) {
     const lower = name.toLowerCase();
     if (MAESTRO_HEADERS.has(lower)) continue;
     const value = joinParts(parts, names);

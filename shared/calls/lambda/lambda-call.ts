@@ -117,7 +117,7 @@ function payloadOf(request: CallRequest, names: Names): string {
   const input = request.input ?? null;
   if (!request.method) return JSON.stringify(input);
   const headers: [string, string][] = maestroHeaders(request).map(([name, value]) => [name.toLowerCase(), value]);
-  const own: [string, string][] = (request.service.headers ?? []).map(([name, parts]) => [name.toLowerCase(), joinParts(parts, names)]);
+  const own: [string, string][] = (request.service.headers ?? []).map(({ name, value }) => [name.toLowerCase(), joinParts(value, names)]);
   return JSON.stringify({ method: joinParts(request.method, names), input, headers: Object.fromEntries([...own, ...headers]) });
 }
 
