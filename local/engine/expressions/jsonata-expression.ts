@@ -1,0 +1,51 @@
+// An expression run by jsonata 2.0.6 itself. Asynchronous, because jsonata is.
+
+import jsonata from 'jsonata';
+import { expressionError, hash, parse, partition, range, seededRandom } from './aws-functions.ts';
+import type { Env, Expression, ExpressionServices } from './types.ts';
+
+/** Evaluations of a node in one expression. AWS stops after a second; a count gives every machine the same answer. */
+const MAX_EVALUATIONS = 3_000_000;
+
+/**
+ * Compiles with jsonata.
+ * @throws what jsonata throws for text that does not parse
+ */
+export function jsonataExpression(text: string, services: ExpressionServices): Expression {
+  const compiled = jsonata(text);
+  compiled.registerFunction('parse', parse);
+  compiled.registerFunction('hash', hash);
+  compiled.registerFunction('partition', partition);
+  compiled.registerFunction('range', range);
+  compiled.registerFunction('uuid', () => services.uuid());
+  compiled.registerFunction('random', (seed?: number) => (typeof seed === 'number' ? seededRandom(seed) : services.random()));
+  compiled.assign('eval', undefined);
+  let evaluations = 0;
+  // jsonata's own hook, called for each node that is evaluated; its type says that names are texts.
+  compiled.assign(Symbol.for('jsonata.__evaluate_entry') as unknown as string, () => {
+    if (++evaluations > MAX_EVALUATIONS) throw expressionError('U1001', 'Expression evaluation timeout');
+  });
+  return {
+    text,
+    sync: false,
+    evaluate(env) {
+      evaluations = 0;
+      return compiled.evaluate(undefined, bind(env));
+    },
+  };
+}
+
+/** jsonata reads the variables with `for ... in`, so outer scopes come along. */
+function bind(env: Env): { [name: string]: unknown } {
+  const bindings: { [name: string]: unknown } = Object.create(null);
+  bindings['millis'] = () => env.now;
+  bindings['now'] = (picture?: string, zone?: string) => formatNow(env.now, picture, zone);
+  for (const name in env.vars) bindings[name] = env.vars[name];
+  bindings['states'] = env.states;
+  return bindings;
+}
+
+function formatNow(now: number, picture?: string, zone?: string): unknown {
+  if (picture === undefined && zone === undefined) return new Date(now).toISOString();
+  return jsonata('$fromMillis($at, $picture, $zone)').evaluate(undefined, { at: now, picture, zone });
+}
