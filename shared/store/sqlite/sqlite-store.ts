@@ -16,14 +16,16 @@ const KEPT_ITEMS = 2_000;
 
 const CREATE =
   'CREATE TABLE IF NOT EXISTS items (pk TEXT NOT NULL, sk TEXT NOT NULL, body TEXT NOT NULL, expires INTEGER, PRIMARY KEY (pk, sk)) WITHOUT ROWID';
-const CREATE_EXPIRY = 'CREATE INDEX IF NOT EXISTS items_expiry ON items (expires) WHERE expires IS NOT NULL';
 const GET = 'SELECT body FROM items WHERE pk = ? AND sk = ?';
 const ANY = 'SELECT 1 FROM items WHERE pk = ? LIMIT 1';
 const PUT =
   'INSERT INTO items (pk, sk, body, expires) VALUES (?, ?, ?, ?) ON CONFLICT (pk, sk) DO UPDATE SET body = excluded.body, expires = excluded.expires';
 const CHANGE =
   'INSERT INTO items (pk, sk, body, expires) VALUES (?, ?, ?, ?) ON CONFLICT (pk, sk) DO UPDATE SET body = excluded.body, expires = coalesce(excluded.expires, expires)';
+/** For an item that is known not to be there: cheaper than asking SQLite to look for a conflict. */
+const INSERT = 'INSERT INTO items (pk, sk, body, expires) VALUES (?, ?, ?, ?)';
 const DELETE = 'DELETE FROM items WHERE pk = ? AND sk = ?';
+/** Scans the table: done once an hour at most. An index would cost every write a second one. */
 const EXPIRE = 'DELETE FROM items WHERE expires IS NOT NULL AND expires <= ?';
 
 export interface SqliteStore extends Store {
@@ -41,10 +43,12 @@ interface Partition {
 export function createSqliteStore(database: Database): SqliteStore {
   database.write(() => {
     database.prepare(CREATE).run();
-    database.prepare(CREATE_EXPIRY).run();
   });
-  const [getItem, anyItem, putItem, changeItem, deleteItem] = [GET, ANY, PUT, CHANGE, DELETE].map((sql) => database.prepare(sql));
-  if (!getItem || !anyItem || !putItem || !changeItem || !deleteItem) throw new Error('sqlite store: statements were not prepared');
+  const [getItem, anyItem, putItem, insertItem, changeItem, deleteItem] = [GET, ANY, PUT, INSERT, CHANGE, DELETE].map((sql) =>
+    database.prepare(sql),
+  );
+  if (!getItem || !anyItem || !putItem || !insertItem || !changeItem || !deleteItem)
+    throw new Error('sqlite store: statements were not prepared');
   const partitions = new Map<string, Partition>();
 
   function partition(pk: string): Partition {
@@ -89,8 +93,9 @@ export function createSqliteStore(database: Database): SqliteStore {
     async put({ pk, sk }, body, condition, expiresAt) {
       if (!allowed(pk, sk, condition)) return false;
       // The partition's knowledge is taken before the write: after it, an empty partition is no longer seen as one.
-      partition(pk);
-      database.write(() => putItem.run(pk, sk, JSON.stringify(body), expiresAt ?? null));
+      const { complete, items } = partition(pk);
+      const statement = condition?.absent || (complete && items.get(sk) === undefined) ? insertItem : putItem;
+      database.write(() => statement.run(pk, sk, JSON.stringify(body), expiresAt ?? null));
       keep(pk, sk, body);
       return true;
     },
