@@ -3,7 +3,7 @@
 import { Pool } from 'undici';
 
 /** Connections to the mock service. The same for everybody; more brought nothing on 2 cores. */
-export const MOCK_CONNECTIONS = 64;
+const MOCK_CONNECTIONS = 64;
 
 /** The body of every call: about what a small step sends. */
 const BODY = JSON.stringify({ order_id: 'A-1001', amount_cents: 11_400, currency: 'EUR' });

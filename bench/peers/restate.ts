@@ -61,7 +61,8 @@ function serverEnv(folder: string, node: number, admin: number, calls: number): 
 
 /** The server is a plain program inside an optional package per platform. Throws when there is none for this one. */
 function serverBinary(): string {
-  const near = createRequire(createRequire(import.meta.url).resolve('@restatedev/restate-server/package.json'));
+  const require = createRequire(import.meta.url);
+  const near = createRequire(require.resolve('@restatedev/restate-server/package.json'));
   return join(
     dirname(near.resolve(`@restatedev/restate-server-${process.platform}-${process.arch}/package.json`)),
     'bin',

@@ -1,5 +1,5 @@
 // The public door of scenario files.
 
-export { type CallRef, formatCallRef, inputMatches } from './call-ref.ts';
+export { formatCallRef, inputMatches } from './call-ref.ts';
 export { type Answer, answerOf, type Mock } from './mock.ts';
-export { FINAL_STATUSES, type Scenario, type ScenarioFile, scenarioSchema } from './schema.ts';
+export { type Scenario, scenarioSchema } from './schema.ts';

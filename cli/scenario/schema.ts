@@ -11,7 +11,7 @@ const stepId = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,47}$/, 'expected a ste
 const json = z.json() as z.ZodType<Json>;
 
 /** How a run can end. */
-export const FINAL_STATUSES = ['completed', 'failed', 'compensated', 'compensation_failed', 'cancelled'] as const;
+const FINAL_STATUSES = ['completed', 'failed', 'compensated', 'compensation_failed', 'cancelled'] as const;
 
 const expectedError = z.union(
   [
@@ -63,8 +63,6 @@ export const scenarioSchema = z.strictObject({
 
 /** A scenario as a runner reads it: every short form written out. */
 export type Scenario = z.output<typeof scenarioSchema>;
-/** A scenario as an author writes it. */
-export type ScenarioFile = z.input<typeof scenarioSchema>;
 
 function isFileName(value: Json): value is string {
   return typeof value === 'string' && value.endsWith('.json');

@@ -9,7 +9,7 @@ import { type Misbehaviour, type MisbehaviourInput, misbehaviourRules } from './
 import type { Operation } from './operation.ts';
 import { createWorld, type World } from './world.ts';
 
-export interface DemoCall {
+interface DemoCall {
   transport: 'http' | 'grpc';
   operation: Operation;
   input: JsonObject;

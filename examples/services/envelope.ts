@@ -8,7 +8,7 @@ const PROTO_ROOT = fileURLToPath(new URL('../../proto', import.meta.url));
 const STRUCT_URL = 'type.googleapis.com/google.protobuf.Struct';
 
 /** A google.protobuf.Any on the wire. */
-export interface AnyMessage {
+interface AnyMessage {
   type_url: string;
   value: Uint8Array;
 }

@@ -20,7 +20,7 @@ interface Route {
 }
 
 /** An operation and the values that its route took from the path. */
-export interface Found {
+interface Found {
   operation: Operation;
   fromPath: JsonObject;
 }

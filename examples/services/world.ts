@@ -26,7 +26,7 @@ const KINDS = [
   'notifications',
 ] as const;
 
-export type Kind = (typeof KINDS)[number];
+type Kind = (typeof KINDS)[number];
 
 export interface World {
   /** Adds a thing under the next id of its kind (`charge-1`, `charge-2`, ...), or under the given id; returns it with its `id`. */
