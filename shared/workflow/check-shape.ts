@@ -144,7 +144,7 @@ function reportIssue(root: YamlNode, schema: z.ZodType, issue: z.core.$ZodIssue,
       'MST1103',
       node.span,
       `${where}expected ${typeName(issue.expected)}, found ${describe(node)}`,
-      hintForType(issue.expected, node),
+      hintForType(issue.expected, node, key),
     );
   } else if (issue.code === 'invalid_union') {
     reportUnion(root, schema, issue, node, where, reporter);
@@ -246,6 +246,8 @@ function reportDuration(node: YamlNode, params: { [key: string]: unknown } | und
   reporter.report('MST1106', node.span, `${where}"${written}" is not a duration`, hint);
 }
 
+const DURATION_KEYS: ReadonlySet<string> = new Set(['timeout', 'wait', 'initial', 'max', 'window', 'open']);
+
 /** A key that is not there: zod says that undefined has the wrong type. */
 function isMissing(root: YamlNode, path: readonly PropertyKey[]): boolean {
   const last = path.at(-1);
@@ -308,9 +310,11 @@ function typeName(expected: string): string {
   return names[expected] ?? expected;
 }
 
-function hintForType(expected: string, node: YamlNode): string | undefined {
-  if (expected === 'string' && node.kind === 'scalar' && typeof node.value === 'number')
-    return `put it in quotes: "${node.written.slice(0, 40)}"; a duration needs a unit: did you mean ${node.written.slice(0, 40)}s?`;
+function hintForType(expected: string, node: YamlNode, key: string | undefined): string | undefined {
+  if (expected === 'string' && node.kind === 'scalar' && typeof node.value === 'number') {
+    const written = node.written.slice(0, 40);
+    return DURATION_KEYS.has(key ?? '') ? `did you mean ${written}s?` : `put it in quotes: "${written}"`;
+  }
   if (expected === 'string' && node.kind === 'scalar' && typeof node.value === 'boolean') return `put it in quotes: "${node.written}"`;
   if (expected === 'array' && node.kind === 'map') return 'begin each entry with "- "';
   return trapHint(node);

@@ -1,10 +1,12 @@
 // The language: text of a workflow file to a checked model, with diagnostics. Pure: no clock, no files, no process.
 
+export { checkWorkflowSet } from './check-workflow-set.ts';
 export { longestWaitMs } from './deadline.ts';
 export type { Diagnostic, Severity } from './diagnostics.ts';
 export { CATALOGUE, type CatalogueEntry, type DiagnosticCode } from './diagnostics-catalogue.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { FUNCTIONS, type FunctionSpec } from './expression/functions.ts';
+export { formatDiagnostic, locateDiagnostics } from './format-diagnostic.ts';
 export { workflowJsonSchema } from './json-schema.ts';
 export type {
   BinaryOp,
@@ -34,7 +36,9 @@ export type {
   WorkflowStep,
 } from './model.ts';
 export { type ParseResult, parseWorkflow } from './parse-workflow.ts';
+export { compilePattern, type Pattern } from './pattern.ts';
 export { RESERVED_NAMES } from './patterns.ts';
+export { type InputIssue, validateInput } from './validate-input.ts';
 export {
   allSteps,
   compensateOf,

@@ -10,8 +10,11 @@ import { checkShape } from './check-shape.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import type { Workflow } from './model.ts';
 import { readYaml } from './read-yaml.ts';
-import { createReporter } from './reporter.ts';
-import { pathAt } from './yaml-tree.ts';
+import { createReporter, positionsOf } from './reporter.ts';
+import { pathAt, type YamlNode } from './yaml-tree.ts';
+
+/** What `positionIn` needs of a workflow's file, for as long as the workflow is in use. */
+const SOURCES = new WeakMap<Workflow, { text: string; root: YamlNode }>();
 
 export interface ParseResult {
   /** null where a diagnostic is an error. */
@@ -45,7 +48,16 @@ export function parseWorkflow(text: string, options: { file: string }): ParseRes
   const built = buildWorkflow(root, options.file, reporter);
   checkMeaning(built, root, reporter);
   const diagnostics = reporter.list((offset) => pathAt(root, offset));
+  SOURCES.set(built.workflow, { text, root });
   return { workflow: reporter.hasErrors() ? null : deepFreeze(built.workflow), diagnostics };
+}
+
+/** Lines, columns and document paths of a workflow's spans; 1:1 everywhere for one that `parseWorkflow` did not make. */
+export function positionIn(workflow: Workflow): (offset: number) => { line: number; column: number; path: string } {
+  const source = SOURCES.get(workflow);
+  if (source === undefined) return () => ({ line: 1, column: 1, path: '' });
+  const position = positionsOf(source.text);
+  return (offset) => ({ ...position(offset), path: pathAt(source.root, offset) });
 }
 
 function deepFreeze<T>(value: T): T {

@@ -15,6 +15,9 @@ const MAX_DEPTH = 64;
 /** The first syntax error is the cause, the rest mostly echo. */
 const MAX_SYNTAX_ERRORS = 10;
 
+/** Control characters, what a wrong decoding leaves behind, and halves of surrogate pairs. */
+const ODD_CHARACTER = /(?![\t\n\r\u0085])\p{Cc}|\u{fffd}|\p{Cs}/u;
+
 /** A node and how many characters it would have with every alias written out. */
 interface Sized {
   node: YamlNode;
@@ -81,11 +84,7 @@ function checkText(text: string, reporter: Reporter): boolean {
     );
     return false;
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  const odd =
-    /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.exec(
-      text,
-    );
+  const odd = ODD_CHARACTER.exec(text);
   if (odd === null) return true;
   const code = odd[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
   reporter.report(
