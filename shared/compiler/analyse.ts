@@ -3,7 +3,18 @@
 //   A1. Steps are numbered in file order, nested ones included, so "before" is a smaller number.
 //   A2. A block settles when something before or inside it can be undone or let go. A block that does not settle holds only such blocks.
 
-import type { Compensate, Expr, ParallelStep, Step, Template, Workflow } from '../workflow/model.ts';
+import {
+  allSteps,
+  compensateOf,
+  type Expr,
+  innerLists,
+  namesAfter,
+  type PathStep,
+  type Step,
+  type Template,
+  type Workflow,
+  walkExpr,
+} from '../workflow/index.ts';
 
 export type Block = Extract<Step, { kind: 'parallel' | 'foreach' }>;
 
@@ -13,66 +24,24 @@ export function isUndoable(step: Step): boolean {
   return step.kind === 'workflow' || compensateOf(step) !== null;
 }
 
-/** The undo that a step declares. */
-export function compensateOf(step: Step): Compensate | null {
-  return step.kind === 'call' || step.kind === 'workflow' || step.kind === 'emit' ? step.compensate : null;
-}
-
 /** The sequences directly inside a step: branches, cases, the body of a foreach. */
-export function childSequences(step: Step): readonly (readonly Step[])[] {
-  switch (step.kind) {
-    case 'parallel':
-      return step.branches.map((branch) => branch.steps);
-    case 'switch':
-      return step.cases.map((one) => one.steps);
-    case 'foreach':
-      return [step.steps];
-    default:
-      return [];
-  }
-}
-
-/** Every step, outside in, in file order. */
-export function* allSteps(steps: readonly Step[]): Generator<Step> {
-  for (const step of steps) {
-    yield step;
-    for (const inner of childSequences(step)) yield* allSteps(inner);
-  }
+export function childSequences(step: Step): (readonly Step[])[] {
+  return innerLists(step).map((list) => list.steps);
 }
 
 /** The largest step number within a step, itself included. */
 export function lastNumber(step: Step): number {
-  let last = step.number;
-  for (const inner of allSteps([step])) last = Math.max(last, inner.number);
-  return last;
+  return Math.max(...stepsWithin([step]).map((inner) => inner.number));
+}
+
+/** Every step of these, nested ones included, in file order. */
+export function stepsWithin(steps: readonly Step[]): Step[] {
+  return allSteps({ steps: [...steps] });
 }
 
 /** Names that a step makes in the scope that it stands in. */
 export function namesMade(step: Step): string[] {
-  switch (step.kind) {
-    case 'set':
-      return step.values.map(([name]) => name);
-    case 'call':
-    case 'checkpoint':
-    case 'workflow':
-    case 'foreach':
-      return step.output === null ? [] : [step.output];
-    case 'parallel':
-    case 'switch':
-      return [...new Set(childSequences(step).flatMap((steps) => steps.flatMap(namesMade)))];
-    default:
-      return [];
-  }
-}
-
-/** Outputs (not `set` names) made at the scope of these steps, in file order. */
-export function outputsMade(steps: readonly Step[]): string[] {
-  const names = steps.flatMap((step) => {
-    if (step.kind === 'set') return [];
-    if (step.kind === 'parallel' || step.kind === 'switch') return childSequences(step).flatMap(outputsMade);
-    return namesMade(step);
-  });
-  return [...new Set(names)];
+  return namesAfter([step]);
 }
 
 export interface Analysis {
@@ -93,7 +62,7 @@ export interface Analysis {
 }
 
 export function analyse(workflow: Workflow): Analysis {
-  const steps = [...allSteps(workflow.steps)];
+  const steps = allSteps(workflow);
   const undoable = steps.filter(isUndoable).map((step) => step.number);
   const lettingGo = steps.filter((step) => step.onError === 'continue').map((step) => step.number);
   const matters = [...undoable, ...lettingGo];
@@ -122,7 +91,7 @@ function collectReads(workflow: Workflow): Pick<Analysis, 'reads' | 'mentioned'>
   const mentioned = new Set<string>();
   const foreachOutputs = new Set<string>();
   const inner = new Map<string, string>();
-  for (const step of allSteps(workflow.steps)) {
+  for (const step of allSteps(workflow)) {
     if (step.kind !== 'foreach' || step.output === null) continue;
     foreachOutputs.add(step.output);
     const last = step.steps.at(-1);
@@ -173,7 +142,7 @@ function collectReads(workflow: Workflow): Pick<Analysis, 'reads' | 'mentioned'>
     parts(service.endpoint);
     for (const [, value] of service.headers) parts(value);
   }
-  for (const step of allSteps(workflow.steps)) {
+  for (const step of allSteps(workflow)) {
     if (step.when) expr(step.when, null);
     const undo = compensateOf(step);
     if (undo) {
@@ -200,9 +169,9 @@ function readsOfStep(step: Step, read: Reader): void {
       if (step.method) read.parts(step.method.text);
       return read.template(step.input, true);
     case 'parallel':
-      return branchConditions(step).forEach(read.expr);
     case 'switch':
-      return step.cases.forEach((one) => one.when && read.expr(one.when));
+      for (const { when } of innerLists(step)) if (when) read.expr(when);
+      return;
     case 'foreach':
       return read.expr(step.items);
     case 'wait':
@@ -223,33 +192,9 @@ function readsOfStep(step: Step, read: Reader): void {
   }
 }
 
-function branchConditions(step: ParallelStep): Expr[] {
-  return step.branches.flatMap((branch) => (branch.when ? [branch.when] : []));
-}
-
 /** Calls `visit` for every path of an expression, those inside indexes included. */
-export function eachPath(e: Expr, visit: (root: string, steps: Extract<Expr, { kind: 'path' }>['steps']) => void): void {
-  switch (e.kind) {
-    case 'path':
-      visit(e.root, e.steps);
-      for (const step of e.steps) if (step.kind === 'index') eachPath(step.index, visit);
-      return;
-    case 'call':
-      return e.args.forEach((arg) => eachPath(arg, visit));
-    case 'unary':
-      return eachPath(e.operand, visit);
-    case 'binary':
-      eachPath(e.left, visit);
-      return eachPath(e.right, visit);
-    case 'conditional':
-      eachPath(e.test, visit);
-      eachPath(e.yes, visit);
-      return eachPath(e.no, visit);
-    case 'list':
-      return e.items.forEach((item) => eachPath(item, visit));
-    case 'object':
-      return e.entries.forEach(([, value]) => eachPath(value, visit));
-    default:
-      return;
-  }
+export function eachPath(e: Expr, visit: (root: string, steps: PathStep[]) => void): void {
+  walkExpr(e, (inner) => {
+    if (inner.kind === 'path') visit(inner.root, inner.steps);
+  });
 }

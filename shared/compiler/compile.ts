@@ -5,9 +5,8 @@
 
 import type { Json, JsonObject } from '../json.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
-import type { Diagnostic } from '../workflow/diagnostics.ts';
-import type { Workflow } from '../workflow/model.ts';
-import { analyse, outputsMade } from './analyse.ts';
+import { type Diagnostic, topLevelOutputs, type Workflow } from '../workflow/index.ts';
+import { analyse } from './analyse.ts';
 import { type AslState, addAssign, type NamedState, statesObject } from './asl.ts';
 import { type Exit, leave } from './exit.ts';
 import { templateValue, wrap } from './expression/index.ts';
@@ -150,7 +149,7 @@ function outputValue(context: Context, frame: Frame, overrides: Overrides): Json
   const scope = scopeOf(context, frame, [], overrides);
   if (workflow.output) return templateValue(workflow.output, scope);
   const span = { start: 0, end: 0 };
-  const entries = outputsMade(workflow.steps).map((name): [string, NonNullable<Workflow['output']>] => [
+  const entries = topLevelOutputs(workflow).map((name): [string, NonNullable<Workflow['output']>] => [
     name,
     { kind: 'expr', span, expr: { kind: 'path', root: name, steps: [], span } },
   ]);

@@ -1,7 +1,7 @@
 // Where failures go, by frame: from the root into the undo chain, from a settling branch to the join, from any other branch straight out.
 
 import type { JsonObject } from '../json.ts';
-import type { Step } from '../workflow/model.ts';
+import type { Step } from '../workflow/index.ts';
 import { lastNumber } from './analyse.ts';
 import type { NamedState } from './asl.ts';
 import { caughtReport, failedReport } from './exit.ts';

@@ -8,7 +8,7 @@
 
 import type { Json } from '../json.ts';
 import { ITEM_DIGITS, stepPlace } from '../protocol/place.ts';
-import type { Step } from '../workflow/model.ts';
+import type { Step } from '../workflow/index.ts';
 import { type Analysis, namesMade } from './analyse.ts';
 import { DEFAULT_BUDGET } from './limits.ts';
 import { expression } from './runtime-code.ts';

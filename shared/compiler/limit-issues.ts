@@ -1,7 +1,6 @@
 // Limits that a file can go beyond, each with the way out. AWS quotas: 8-aws §3.1.
 
-import type { Workflow } from '../workflow/model.ts';
-import { allSteps, compensateOf } from './analyse.ts';
+import { allSteps, compensateOf, type Workflow } from '../workflow/index.ts';
 import type { LimitIssue } from './compile.ts';
 import { longestUndoSeconds } from './limits.ts';
 import type { Stats } from './stats.ts';
@@ -30,7 +29,7 @@ export function limitIssues(workflow: Workflow, stats: Stats): LimitIssue[] {
 }
 
 function expressIssues(workflow: Workflow, span: LimitIssue['span']): LimitIssue[] {
-  const hasUndo = [...allSteps(workflow.steps)].some((step) => compensateOf(step) !== null);
+  const hasUndo = allSteps(workflow).some((step) => compensateOf(step) !== null);
   const undo = hasUndo ? longestUndoSeconds(workflow) : 0;
   const seconds = Math.ceil(workflow.timeoutMs / 1000) + undo;
   if (seconds <= EXPRESS_SECONDS) return [];

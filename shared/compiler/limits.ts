@@ -1,7 +1,7 @@
 // What AWS allows, and what a run of a workflow can use of it. Told at compile time, checked before the first item at run time.
 
-import type { ForeachStep, Retry, Step, Workflow } from '../workflow/model.ts';
-import { allSteps, childSequences, compensateOf, isUndoable } from './analyse.ts';
+import { compensateOf, type ForeachStep, type Retry, type Step, type Workflow } from '../workflow/index.ts';
+import { childSequences, isUndoable, stepsWithin } from './analyse.ts';
 
 /** AWS quota: events in the history of one execution (hard). */
 const MAX_EVENTS = 25_000;
@@ -29,7 +29,7 @@ export function largestForeach(workflow: Workflow, step: ForeachStep): number {
 
 function foreachDepth(step: ForeachStep): number {
   let deepest = 0;
-  for (const inner of allSteps(step.steps)) if (inner.kind === 'foreach') deepest = Math.max(deepest, foreachDepth(inner));
+  for (const inner of stepsWithin(step.steps)) if (inner.kind === 'foreach') deepest = Math.max(deepest, foreachDepth(inner));
   return 1 + deepest;
 }
 
@@ -60,7 +60,7 @@ function eventsOfStep(workflow: Workflow, step: Step): number {
 }
 
 function undoPage(step: ForeachStep): number {
-  return [...allSteps(step.steps)].some(isUndoable) ? 13 : 0;
+  return stepsWithin(step.steps).some(isUndoable) ? 13 : 0;
 }
 
 /** Undo defaults of 2-language: 10 tries, exponential from 2 s to 5 min. */

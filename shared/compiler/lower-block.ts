@@ -2,8 +2,8 @@
 
 import type { Json, JsonObject } from '../json.ts';
 import { NEVER_LET_GO } from '../protocol/errors.ts';
-import type { ForeachStep, ParallelStep, Step } from '../workflow/model.ts';
-import { allSteps, type Block, childSequences, namesMade } from './analyse.ts';
+import type { ForeachStep, ParallelStep, Step } from '../workflow/index.ts';
+import { type Block, childSequences, namesMade, stepsWithin } from './analyse.ts';
 import { type AslState, addAssign, type NamedState, statesObject } from './asl.ts';
 import { type Exit, goOn, type Lowered, leave } from './exit.ts';
 import { conditionCode, expressionCode, wrap } from './expression/index.ts';
@@ -30,7 +30,7 @@ const INDEX = '$states.context.Map.Item.Index';
 export function lowerParallel(site: Site<ParallelStep>): Lowered {
   const { context, frame, step, place } = site;
   const settle = context.analysis.settling.has(step.id);
-  const results = Math.max(1, [...allSteps(step.branches.flatMap((branch) => branch.steps))].filter(makesResult).length);
+  const results = Math.max(1, stepsWithin(step.branches.flatMap((branch) => branch.steps)).filter(makesResult).length);
   const branches: Json[] = [];
   const names = new Map<string, Reading>();
   for (const [i, branch] of step.branches.entries()) {

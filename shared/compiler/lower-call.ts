@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../json.ts';
 import { FUNCTION_GONE, RETRYABLE } from '../protocol/errors.ts';
 import { toPointer } from '../protocol/pointer.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
-import type { CallStep, Compensate, EmitStep, Expr, Template } from '../workflow/model.ts';
+import type { CallStep, Compensate, EmitStep, Expr, Template } from '../workflow/index.ts';
 import type { AslState } from './asl.ts';
 import { catchers, goOn, type Lowered, leave } from './exit.ts';
 import { expressionCode, literalValue, templateCode, templateValue, textCode, wrap } from './expression/index.ts';

@@ -1,7 +1,7 @@
 // Steps without a service: switch, wait, set, fail.
 
 import type { Json, JsonObject } from '../json.ts';
-import type { FailStep, SetStep, SwitchStep, WaitStep } from '../workflow/model.ts';
+import type { FailStep, SetStep, SwitchStep, WaitStep } from '../workflow/index.ts';
 import { type AslState, type NamedState, statesObject } from './asl.ts';
 import { catchers, type Exit, goOn, type Lowered, leave } from './exit.ts';
 import { conditionCode, expressionCode, jsonataString, templateCode, templateValue, wrap } from './expression/index.ts';

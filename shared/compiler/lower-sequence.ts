@@ -1,6 +1,6 @@
 // A sequence of steps, from the last to the first; which `set` steps are folded into the state before them; and `when`.
 
-import type { SetStep, Step } from '../workflow/model.ts';
+import type { SetStep, Step } from '../workflow/index.ts';
 import { namesMade } from './analyse.ts';
 import type { NamedState } from './asl.ts';
 import { type Exit, goOn, type Lowered } from './exit.ts';

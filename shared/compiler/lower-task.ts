@@ -2,7 +2,7 @@
 
 import type { Json, JsonObject } from '../json.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
-import type { CheckpointStep, EmitStep, Template, WorkflowStep } from '../workflow/model.ts';
+import type { CheckpointStep, EmitStep, Template, WorkflowStep } from '../workflow/index.ts';
 import type { AslState } from './asl.ts';
 import { catchers, goOn, type Lowered, leave } from './exit.ts';
 import { jsonataString, literalValue, templateCode, templateValue, wrap } from './expression/index.ts';

@@ -50,7 +50,7 @@ export function madeErrorCode(stepId: string, error: string, causeCode: string):
 export function joinErrorCode(only: readonly string[] | null): string {
   const all = '[$states.result.e]';
   const counted = only === null ? all : `[$states.result.e[error in [${only.map((name) => `"${name}"`).join(', ')}]]]`;
-  return `($f := ${counted}; $count($f) = 0 ? null : ` + `$merge([$f[0], {"also": [$f[[1..$count($f)]], $f[0].also]}]))`;
+  return `($f := ${counted}; $count($f) = 0 ? null : $merge([$f[0], {"also": [$f[[1..$count($f)]], $f[0].also]}]))`;
 }
 
 /** Name of a child's execution: at most 40 characters of the parent's run id, a dot, and a hash of the place. */

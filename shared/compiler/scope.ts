@@ -1,7 +1,7 @@
 // How paths are read in a frame: the bridge between the author's names and JSONata.
 
 import type { Json } from '../json.ts';
-import type { Expr, PathStep, Step, Template, Workflow } from '../workflow/model.ts';
+import type { Expr, PathStep, Step, Template, Workflow } from '../workflow/index.ts';
 import { type Analysis, eachPath } from './analyse.ts';
 import type { Exit, Lowered } from './exit.ts';
 import type { Scope } from './expression/index.ts';

@@ -2,7 +2,7 @@
 
 import type { Json, JsonObject } from '../json.ts';
 import { LAMBDA_TRANSIENT } from '../protocol/errors.ts';
-import type { Expr, Method, Retry, Service, TextPart } from '../workflow/model.ts';
+import type { Expr, Method, Retry, Service, TextPart } from '../workflow/index.ts';
 import type { Scope } from './expression/index.ts';
 import { expressionCode, literalValue, wrap } from './expression/index.ts';
 import type { Context } from './scope.ts';

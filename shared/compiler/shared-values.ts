@@ -5,7 +5,7 @@
 //   V2. Only constants and the context object: nothing here can fail or depend on a step.
 
 import type { Json, JsonObject } from '../json.ts';
-import type { Step } from '../workflow/model.ts';
+import type { Step } from '../workflow/index.ts';
 import type { VariableNames } from './frame.ts';
 import { expression, RUN_REF } from './runtime-code.ts';
 

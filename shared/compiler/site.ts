@@ -1,7 +1,7 @@
 // What is common to the lowering of all kinds of step: where the step stands, what its state assigns, what skipping it means.
 
 import type { Json, JsonObject } from '../json.ts';
-import type { SetStep, Step } from '../workflow/model.ts';
+import type { SetStep, Step } from '../workflow/index.ts';
 import { eachPath, namesMade } from './analyse.ts';
 import { type Exit, goOn } from './exit.ts';
 import { canFail, templateCode, templateValue } from './expression/index.ts';

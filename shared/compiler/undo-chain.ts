@@ -7,8 +7,8 @@
 import type { Json, JsonObject } from '../json.ts';
 import { FUNCTION_GONE, LAMBDA_TRANSIENT, RETRYABLE } from '../protocol/errors.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
-import type { ForeachStep, Step } from '../workflow/model.ts';
-import { childSequences, compensateOf, isUndoable } from './analyse.ts';
+import { compensateOf, type ForeachStep, type Step } from '../workflow/index.ts';
+import { childSequences, isUndoable } from './analyse.ts';
 import { type AslState, type NamedState, statesObject } from './asl.ts';
 import { literalValue, wrap } from './expression/index.ts';
 import { type Place, placeInside, placeValue } from './frame.ts';
