@@ -10,7 +10,6 @@ import type { CallOutcome } from '../../shared/calls/types.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
 import { type ErrorName, NEVER_LET_GO, RETRYABLE } from '../../shared/protocol/errors.ts';
-import { fromPointer } from '../../shared/protocol/pointer.ts';
 import type { CallMessage, EmitMessage } from '../../shared/protocol/step-message.ts';
 import {
   asRun,
@@ -52,6 +51,8 @@ type Message = CallMessage | EmitMessage;
 interface Work {
   context: StepContext;
   message: Message;
+  /** 0 on the first try. */
+  attempt: number;
   run: RunKey;
   me: Invocation;
   timeoutMs: number;
@@ -98,7 +99,17 @@ function begin(context: StepContext, message: Message): Work {
   const retryMax = message.op === 'call' ? message.service.retryMax : undefined;
   const retryMaxMs = (message.attempts ?? 1) > 1 ? (retryMax ?? DEFAULT_RETRY_MAX_MS) : 0;
   const me = invocation(context, timeoutMs, retryMaxMs);
-  return { context, message, run, me, timeoutMs, retryMaxMs, deadlineMs, expiresAt: context.runs.expiresAt(deadlineMs) };
+  return {
+    context,
+    message,
+    attempt: message.attempt ?? 0,
+    run,
+    me,
+    timeoutMs,
+    retryMaxMs,
+    deadlineMs,
+    expiresAt: context.runs.expiresAt(deadlineMs),
+  };
 }
 
 /** Control, step and (when nothing fresh is known) breaker in one read. */
@@ -161,7 +172,7 @@ async function fromRecord(work: Work, run: RunRecord, step: StepRecord): Promise
       message: 'the run was recovered while this step had not ended',
       outcome: 'unknown',
     });
-  if (step.failure && step.attempt >= message.attempt) {
+  if (step.failure && step.attempt >= work.attempt) {
     if (step.forGood && !step.letGo) await markStopped(work, run, step.failure.error);
     throw recordedFailure(step.failure);
   }
@@ -218,7 +229,7 @@ async function writeStarted(work: Work, before: StepRecord | undefined): Promise
     at: message.at,
     kind: message.op === 'emit' ? 'emit' : message.token === undefined ? 'call' : 'callback',
     state: 'started',
-    attempt: message.attempt,
+    attempt: work.attempt,
     owner: me.owner,
     leaseUntilMs: now + callTime(work, now) + LEASE_MARGIN_MS,
     startedAtMs: before?.startedAtMs ?? now,
@@ -238,7 +249,7 @@ async function writeStarted(work: Work, before: StepRecord | undefined): Promise
     : ({ absent: true } as const);
   if (!(await context.runs.store.put(stepKey(run.id, message.at), record as unknown as JsonObject, condition, work.expiresAt)))
     return undefined;
-  await context.runs.append(run.id, 'step.started', { step: message.step, at: message.at, attempt: message.attempt }, work.deadlineMs);
+  await context.runs.append(run.id, 'step.started', { step: message.step, at: message.at, attempt: work.attempt }, work.deadlineMs);
   return record;
 }
 
@@ -275,10 +286,10 @@ async function call(work: Work, message: CallMessage, record: RunRecord, started
       workflow: record.workflow,
       step: message.step,
       at: message.at,
-      attempt: message.attempt,
+      attempt: work.attempt,
       timeoutMs: callTime(work, context.runs.clock.now()),
       idempotencyKey: `${run.id}/${message.at}`,
-      ...(callbackUrl === undefined ? {} : { callbackUrl, callbackAt: (message.callbackAt ?? []).map(fromPointer) }),
+      ...(callbackUrl === undefined ? {} : { callbackUrl, callbackAt: message.callbackAt ?? [] }),
     });
     await context.runs.store.durable();
     return await context.caller.call(request);
@@ -303,7 +314,7 @@ async function emit(work: Work, message: EmitMessage): Promise<CallOutcome> {
     detail: message.detail,
     runId: run.id,
     stepId: message.step,
-    traceparent: traceparent(run, message.at, message.attempt),
+    traceparent: traceparent(run, message.at, work.attempt),
   });
 }
 
@@ -347,7 +358,7 @@ async function finishDone(work: Work, started: StepRecord, answer: Json, unusabl
   await context.runs.append(
     run.id,
     type,
-    { step: message.step, at: message.at, attempt: message.attempt, ...(written.failure ? { error: written.failure.error } : {}) },
+    { step: message.step, at: message.at, attempt: work.attempt, ...(written.failure ? { error: written.failure.error } : {}) },
     work.deadlineMs,
   );
   const { run: control } = await look(work);
@@ -397,7 +408,7 @@ async function finishFailed(
   await context.runs.append(
     work.run.id,
     type,
-    { step: message.step, at: message.at, attempt: message.attempt, error: told.name, outcome: record.state },
+    { step: message.step, at: message.at, attempt: work.attempt, error: told.name, outcome: record.state },
     work.deadlineMs,
   );
   if (record.forGood && !record.letGo) await markStopped(work, run, told.name);
@@ -417,7 +428,7 @@ async function writeRefused(work: Work, before: StepRecord | undefined, name: Er
     startedAtMs: now,
     ...before,
     state: doubt ? 'unknown' : 'not_performed',
-    attempt: work.message.attempt,
+    attempt: work.attempt,
     owner: work.me.owner,
     leaseUntilMs: 0,
     endedAtMs: now,
@@ -432,7 +443,7 @@ async function writeRefused(work: Work, before: StepRecord | undefined, name: Er
     await context.runs.append(
       run.id,
       'step.failed',
-      { step: work.message.step, at: work.message.at, attempt: work.message.attempt, error: name, outcome: record.state },
+      { step: work.message.step, at: work.message.at, attempt: work.attempt, error: name, outcome: record.state },
       work.deadlineMs,
     );
     const [control] = await context.runs.store.read([runRecordKey(run.id)]);
@@ -442,8 +453,8 @@ async function writeRefused(work: Work, before: StepRecord | undefined, name: Er
 }
 
 /** What a failure means for the step: for good when nobody tries again, let go when the file says so. */
-function forGoodMarks({ message }: Work, name: string): { forGood?: true; letGo?: true } {
-  const forGood = !isRetryable(name) || message.attempt + 1 >= (message.attempts ?? 1);
+function forGoodMarks({ message, attempt }: Work, name: string): { forGood?: true; letGo?: true } {
+  const forGood = !isRetryable(name) || attempt + 1 >= (message.attempts ?? 1);
   if (!forGood) return {};
   const letGo = message.onError === 'continue' && !(NEVER_LET_GO as readonly string[]).includes(name);
   return letGo ? { forGood, letGo } : { forGood };
@@ -479,8 +490,8 @@ async function noteLate(work: Work, run: RunRecord, step: StepRecord): Promise<v
 
 function shapeOf(message: Message): Shape {
   const shape: Shape = {};
-  if (message.select) shape.select = message.select.map(fromPointer);
-  if (message.keep) shape.keep = message.keep.map(fromPointer);
+  if (message.select) shape.select = message.select;
+  if (message.keep) shape.keep = message.keep;
   if (message.budget !== undefined) shape.budget = message.budget;
   return shape;
 }
@@ -489,8 +500,8 @@ function mine({ owner }: StepRecord): { equals: { state: string; owner: string }
   return { equals: { state: 'started', owner } };
 }
 
-function facts({ message }: Work): Omit<FailureFacts, 'message'> {
-  const { step, attempt } = message;
+function facts({ message, attempt }: Work): Omit<FailureFacts, 'message'> {
+  const { step } = message;
   if (message.op === 'emit') return { step, attempt };
   const method = methodText(message.verb, message.method);
   return { step, attempt, service: message.service.name, ...(method === undefined ? {} : { method }) };

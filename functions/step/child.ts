@@ -76,7 +76,6 @@ async function ended(context: StepContext, message: ChildMessage, id: string): P
     if (runs.clock.now() >= until) {
       throw failure('Maestro.ServiceUnavailable', {
         step: message.step,
-        attempt: message.attempt,
         message: `undo: the sub-workflow's run ${id} is still ${child.status}`,
       });
     }
@@ -110,7 +109,6 @@ async function undoByRequest(
     record,
     step: message.step,
     at: message.at,
-    attempt: message.attempt,
     attempts: message.attempts ?? UNDO_ATTEMPTS,
   };
   let now = step;

@@ -105,7 +105,7 @@ export function refusal(
 
 /** W3C trace context: one trace per run, one span per attempt, the same whenever it is made again. */
 export function traceparent(run: RunKey, at: string, attempt: number): string {
-  return `00-${hash('sha256', run.id).slice(0, 32)}-${hash('sha256', `${run.id}/${at}/${attempt}`).slice(0, 16)}-01`;
+  return `00-${run.traceId}-${hash('sha256', `${run.id}/${at}/${attempt}`).slice(0, 16)}-01`;
 }
 
 /** The record of a step that failed for good or not, as an answer to the same question. */

@@ -3,6 +3,7 @@
 import type { CallRequest } from '../../shared/calls/types.ts';
 import type { Json } from '../../shared/json.ts';
 import { getOwn, isJsonObject, setOwn } from '../../shared/json.ts';
+import { fromPointer } from '../../shared/protocol/pointer.ts';
 import type { CallSpec } from '../../shared/protocol/step-message.ts';
 import { loadStored, type RunKey, type Runs, unescapeReserved } from '../../shared/runs/index.ts';
 import { traceparent } from './context.ts';
@@ -16,7 +17,8 @@ export interface RequestFacts {
   timeoutMs: number;
   idempotencyKey: string;
   callbackUrl?: string;
-  callbackAt?: (string | number)[][];
+  /** JSON Pointers into the input. */
+  callbackAt?: string[];
 }
 
 /** @throws BadReferenceError when the input refers to a value that cannot be loaded */
@@ -43,19 +45,20 @@ export async function buildRequest(runs: Runs, spec: CallSpec, facts: RequestFac
 }
 
 /** A copy of the input with the URL at each of the paths. */
-function withCallbackUrl(input: Json, paths: (string | number)[][], url: string): Json {
-  if (paths.length === 0) return input;
+function withCallbackUrl(input: Json, pointers: string[], url: string): Json {
+  if (pointers.length === 0) return input;
   const copy = structuredClone(input);
-  for (const path of paths) {
-    const parent = path.slice(0, -1).reduce<Json | undefined>((value, key) => child(value, key), copy);
-    const last = path.at(-1);
-    if (Array.isArray(parent) && typeof last === 'number') parent[last] = url;
-    else if (isJsonObject(parent) && typeof last === 'string') setOwn(parent, last, url);
+  for (const pointer of pointers) {
+    const path = fromPointer(pointer);
+    const last = path.pop() ?? '';
+    const parent = path.reduce<Json | undefined>(child, copy);
+    if (Array.isArray(parent)) parent[Number(last)] = url;
+    else if (isJsonObject(parent)) setOwn(parent, last, url);
   }
   return copy;
 }
 
-function child(value: Json | undefined, key: string | number): Json | undefined {
-  if (Array.isArray(value)) return typeof key === 'number' ? value[key] : undefined;
-  return isJsonObject(value) ? getOwn(value, String(key)) : undefined;
+function child(value: Json | undefined, key: string): Json | undefined {
+  if (Array.isArray(value)) return value[Number(key)];
+  return isJsonObject(value) ? getOwn(value, key) : undefined;
 }

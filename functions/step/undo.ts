@@ -54,7 +54,7 @@ export interface UndoWork {
   record: RunRecord;
   step: string;
   at: string;
-  attempt: number;
+  /** Tries in all. */
   attempts: number;
 }
 
@@ -75,7 +75,6 @@ export async function undoStep(context: StepContext, message: UndoMessage): Prom
       record,
       step: message.step,
       at: message.at,
-      attempt: message.attempt,
       attempts: message.attempts ?? UNDO_ATTEMPTS,
     };
     switch (owed(step, round)) {
@@ -115,18 +114,20 @@ export async function performUndo(work: UndoWork, step: StepRecord, spec: UndoSp
   const waitMs = Math.min((step.undoRetryAtMs ?? 0) - clock.now(), retryMaxMs);
   if (waitMs > 0) await sleep(clock, waitMs);
   const permit = await admit(work, spec);
-  const started = await begin(work, step, me, timeoutMs);
+  const round = work.record.round ?? 1;
+  const tries = (step.undoRound === round ? (step.undoTries ?? 0) : 0) + 1;
+  const started = await begin(work, step, me, timeoutMs, tries);
   if (!started) {
     if (permit) await context.breakers.report(permit, 'none');
     return false;
   }
-  const outcome = await call(work, step, spec, timeoutMs, permit);
+  const outcome = await call(work, step, spec, { timeoutMs, tries, permit });
   if (outcome.outcome === 'done' || outcome.outcome === 'unusable') {
     await end(work, me, { undoState: 'undone', undoneAtMs: clock.now() });
     await context.runs.append(work.run.id, 'compensation.step_completed', { step: step.step, at: step.at });
     return true;
   }
-  throw await endFailed(work, me, spec, outcome);
+  throw await endFailed(work, me, spec, tries, outcome);
 }
 
 /** An open breaker is waited for by the definition: nothing is recorded, and no try is used up. */
@@ -149,20 +150,27 @@ async function admit(work: UndoWork, spec: UndoSpec): Promise<Permit | undefined
   );
 }
 
-async function begin(work: UndoWork, step: StepRecord, me: Invocation, timeoutMs: number): Promise<boolean> {
+async function begin(work: UndoWork, step: StepRecord, me: Invocation, timeoutMs: number, undoTries: number): Promise<boolean> {
   const { store, clock } = work.context.runs;
   const set = {
     undoState: 'started',
     undoOwner: me.owner,
     undoLeaseUntilMs: clock.now() + timeoutMs + LEASE_MARGIN_MS,
     undoRound: work.record.round ?? 1,
-    undoAttempt: work.attempt,
+    undoTries,
   };
   const unchanged = { state: step.state, undoState: step.undoState ?? null, undoOwner: step.undoOwner ?? null };
   return (await store.update(stepKey(work.run.id, work.at), { set }, { equals: unchanged })) !== undefined;
 }
 
-async function call(work: UndoWork, step: StepRecord, spec: UndoSpec, timeoutMs: number, permit: Permit | undefined): Promise<CallOutcome> {
+interface Try {
+  timeoutMs: number;
+  /** 1 on the first. */
+  tries: number;
+  permit: Permit | undefined;
+}
+
+async function call(work: UndoWork, step: StepRecord, spec: UndoSpec, { timeoutMs, tries, permit }: Try): Promise<CallOutcome> {
   const { context, run, record } = work;
   const { runs } = context;
   let verdict: 'good' | 'bad' | 'none' = 'none';
@@ -175,7 +183,7 @@ async function call(work: UndoWork, step: StepRecord, spec: UndoSpec, timeoutMs:
       workflow: record.workflow,
       step: work.step,
       at: work.at,
-      attempt: work.attempt,
+      attempt: tries - 1,
       timeoutMs,
       idempotencyKey: `${run.id}/${work.at}/undo`,
     });
@@ -211,12 +219,13 @@ async function endFailed(
   work: UndoWork,
   me: Invocation,
   spec: UndoSpec,
+  tries: number,
   outcome: Exclude<CallOutcome, { outcome: 'done' }>,
 ): Promise<StepError> {
   const { runs } = work.context;
-  const told = fail(work, spec, outcome.error, outcome.message, outcome);
+  const told = fail(work, spec, outcome.error, outcome.message, { tries, outcome });
   const set: JsonObject = { undoFailure: { error: told.name, message: told.message }, undoLeaseUntilMs: 0 };
-  const forGood = !isRetryable(outcome.error) || work.attempt + 1 >= work.attempts;
+  const forGood = !isRetryable(outcome.error) || tries >= work.attempts;
   // Not for good: the next try finds no one at work, and begins at once.
   if (forGood) set['undoState'] = 'undo_failed';
   if (outcome.retryAfterMs !== undefined) set['undoRetryAtMs'] = runs.clock.now() + outcome.retryAfterMs;
@@ -226,19 +235,18 @@ async function endFailed(
 }
 
 function fail(
-  work: UndoWork,
-  spec: UndoSpec,
+  { step }: UndoWork,
+  { service, verb, method }: UndoSpec,
   name: Parameters<typeof failure>[0],
   message: string,
-  outcome?: Exclude<CallOutcome, { outcome: 'done' }>,
+  ended?: { tries: number; outcome: Exclude<CallOutcome, { outcome: 'done' }> },
 ): StepError {
-  const method = methodText(spec.verb, spec.method);
+  const text = methodText(verb, method);
   return failure(name, {
-    step: work.step,
-    service: spec.service.name,
-    ...(method === undefined ? {} : { method }),
-    attempt: work.attempt,
+    step,
+    service: service.name,
+    ...(text === undefined ? {} : { method: text }),
     message: `undo: ${message}`,
-    ...(outcome ? { outcome: outcome.outcome, detail: outcome.detail } : {}),
+    ...(ended ? { attempt: ended.tries - 1, outcome: ended.outcome.outcome, detail: ended.outcome.detail } : {}),
   });
 }

@@ -5,7 +5,7 @@ import { stepKey } from './keys.ts';
 import { needsError, resolveLate } from './late.ts';
 import { asStep, type StepRecord } from './records.ts';
 import type { Runs } from './runs.ts';
-import { type Shape, selectPaths, shapeValue, storeValue } from './values.ts';
+import { type Shape, selectPointers, shapeValue, storeValue } from './values.ts';
 
 /** Bytes of a whole answer that a record keeps for its undo, beside the result. */
 const INLINE_WHOLE_BYTES = 16_384;
@@ -41,7 +41,7 @@ export async function writeDone(
 ): Promise<StepRecord | undefined> {
   const { store, blobs, clock } = runs;
   const { select } = options.shape;
-  const shaped = await shapeValue(blobs, `${runId}/${started.at}`, select ? selectPaths(answer, select) : answer, options.shape);
+  const shaped = await shapeValue(blobs, `${runId}/${started.at}`, select ? selectPointers(answer, select) : answer, options.shape);
   const { token: _token, callback: _callback, shape: _shape, ...kept } = started;
   const record: StepRecord = { ...kept, state: 'done', endedAtMs: clock.now(), leaseUntilMs: 0, output: shaped.fits ? shaped.value : null };
   const failed = options.failure ?? (shaped.fits ? undefined : options.tooLarge(shaped.path, shaped.bytes, shaped.budget));

@@ -55,7 +55,7 @@ export {
   loadStored,
   type Shape,
   type Shaped,
-  selectPaths,
+  selectPointers,
   shapeValue,
   storeValue,
 } from './values.ts';

@@ -4,6 +4,7 @@
 //       it has an execution (queued). The RUN record names the execution; a message of another execution under the same id is refused.
 //   K2. Text order of the sort keys is the order to read in: steps by place, events by number.
 
+import { hash } from 'node:crypto';
 import type { RunRef } from '../protocol/step-message.ts';
 import { publicRunId } from '../protocol/run-id.ts';
 import type { Key } from '../store/index.ts';
@@ -28,6 +29,8 @@ export interface RunKey {
   /** As Step Functions wrote it. */
   startTime: string;
   startMs: number;
+  /** W3C trace id: one trace per run, the same whenever it is made again. */
+  traceId: string;
 }
 
 /** Public ids are hashes: kept for the runs that are busy at once. */
@@ -44,7 +47,7 @@ export function runKeyOf(ref: RunRef): RunKey {
   if (Number.isNaN(startMs))
     throw new Error(`run ${execution}: start time is ${JSON.stringify(startTime.slice(0, 40))}, expected an ISO 8601 time`);
   const id = publicRunId(ref);
-  const key = { id, pk: runPartition(id), execution, startTime, startMs };
+  const key = { id, pk: runPartition(id), execution, startTime, startMs, traceId: hash('sha256', id).slice(0, 32) };
   known.set(name, key);
   if (known.size > KEPT) known.delete(known.keys().next().value ?? '');
   return key;

@@ -133,6 +133,8 @@ export const stepRecordSchema = z.looseObject({
   child: z.string().optional(),
   undoState: z.enum(UNDO_STATES).optional(),
   undoRound: z.number().optional(),
+  /** Tries of this round, the last one included. */
+  undoTries: z.number().optional(),
   undoOwner: z.string().optional(),
   undoLeaseUntilMs: time.optional(),
   undoRetryAtMs: time.optional(),

@@ -82,6 +82,7 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
   await store.put({ pk: allRunsPartition(shard), sk: listSk(now, id) }, listed, undefined, expiresAt);
   if (key && needsLookup(key)) await store.put(executionKey(key.execution, key.startMs), { id }, undefined, expiresAt);
   if (made.link?.parent) await tellParent(runs, id, made.workflow, made.link.parent, made.link.undo);
+  runs.begin(id);
   await runs.append(id, key ? 'run.started' : 'run.queued', { workflow: made.workflow }, record.deadlineMs);
   return asRun(record);
 }

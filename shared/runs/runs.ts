@@ -61,6 +61,8 @@ export interface Runs {
   readonly workflowOf: (executionArn: string) => string;
   /** Epoch seconds for the TTL of a record of a run with this deadline (ms). */
   expiresAt(deadlineMs?: number): number;
+  /** Says that a run was made just now, so that its first event needs no look for an earlier one. */
+  begin(runId: string): void;
   /** Appends an event; answers it with its number. */
   append(runId: string, type: EventType, fields?: JsonObject, deadlineMs?: number): Promise<RunEvent>;
 }
@@ -75,7 +77,7 @@ export function createRuns(options: RunsOptions): Runs {
   }
 
   function remember(runId: string, tail: number): void {
-    if ((tails.get(runId) ?? 0) < tail) tails.set(runId, tail);
+    if ((tails.get(runId) ?? -1) < tail) tails.set(runId, tail);
     if (tails.size > KEPT_TAILS) tails.delete(tails.keys().next().value ?? '');
   }
 
@@ -90,6 +92,7 @@ export function createRuns(options: RunsOptions): Runs {
     clock,
     workflowOf: options.workflowOf ?? machineName,
     expiresAt,
+    begin: (runId) => remember(runId, 0),
     async append(runId, type, fields, deadlineMs) {
       let tail = tails.get(runId) ?? (await findTail(runId));
       for (let conflicts = 0; ; conflicts++) {

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Json, JsonObject } from '../json.ts';
 import { getOwn, isJsonObject, setOwn } from '../json.ts';
+import { fromPointer } from '../protocol/pointer.ts';
 import type { StoredValue } from '../protocol/step-message.ts';
 import type { Blobs } from '../store/index.ts';
 
@@ -13,10 +14,10 @@ import type { Blobs } from '../store/index.ts';
 export const DEFAULT_BUDGET_BYTES = 32_768;
 
 export interface Shape {
-  /** Paths of the answer that make up the result; left out: all of it. */
-  select?: string[][];
-  /** Paths that are read later; left out: all. */
-  keep?: string[][];
+  /** Paths of the answer that make up the result, as JSON Pointers; left out: all of it. */
+  select?: string[];
+  /** Paths that are read later, as JSON Pointers; left out: all. */
+  keep?: string[];
   /** Bytes. */
   budget?: number;
 }
@@ -38,7 +39,7 @@ export async function shapeValue(blobs: Blobs, key: string, value: Json, shape: 
   // A UTF-16 unit is at most three bytes: most texts need no counting.
   if (text.length * 3 <= budget || Buffer.byteLength(text) <= budget) return { fits: true, value, stored: false };
   const bytes = Buffer.from(text);
-  const keep = shape.keep;
+  const keep = shape.keep?.map(fromPointer);
   if (!keep || keep.some((path) => path.length === 0)) return { fits: false, path: '', bytes: bytes.length, budget };
   const kept = keepPaths(value, keep);
   const reference = { key, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
@@ -79,8 +80,13 @@ export async function loadStored(blobs: Blobs, runId: string, value: Json): Prom
   return loaded;
 }
 
-/** Only the given paths of a value; lists are read through and stay lists. A value without paths (a text, a number) is null. */
-export function selectPaths(value: Json, paths: string[][]): Json {
+/** Only the given paths (JSON Pointers) of a value; lists are read through and stay lists. A value without paths (a text, a number) is null. */
+export function selectPointers(value: Json, pointers: string[]): Json {
+  return selectPaths(value, pointers.map(fromPointer));
+}
+
+function selectPaths(value: Json, paths: string[][]): Json {
+  if (paths.some((path) => path.length === 0)) return value;
   if (Array.isArray(value)) return value.map((item) => selectPaths(item, paths));
   if (!isJsonObject(value)) return null;
   const selected: JsonObject = {};

@@ -210,8 +210,8 @@ export function call(n: number, more: Partial<CallMessage> = {}): CallMessage {
 
 export const ERROR: RawError = { step: 'step9', error: 'Maestro.ServiceRejected', cause: '{"message":"no such item"}' };
 
-export function undo(n: number, more: { at?: string; attempt?: number; attempts?: number; error?: RawError | null } = {}): StepMessage {
-  return { v: 1, op: 'undo', run: RUN, step: `step${n}`, at: String(n).padStart(4, '0'), attempt: 0, error: ERROR, ...more };
+export function undo(n: number, more: { at?: string; attempts?: number; error?: RawError | null } = {}): StepMessage {
+  return { v: 1, op: 'undo', run: RUN, step: `step${n}`, at: String(n).padStart(4, '0'), error: ERROR, ...more };
 }
 
 export function report(error: RawError | null = ERROR): StepMessage {
