@@ -33,6 +33,8 @@ export interface CompileOptions {
 export interface Needs {
   /** Placeholder name → what has to be put in its place. */
   substitutions: { [placeholder: string]: Substitution };
+  /** Paths of the run's input that states read: what has to stand beside the reference when the input is stored. `[]` among them: all of it. */
+  inputPaths: string[][];
 }
 
 export interface CompileResult {
@@ -94,7 +96,7 @@ export function compile(workflow: Workflow, options: CompileOptions = {}): Compi
     definition,
     undoDefinition,
     stats,
-    needs: { substitutions: context.substitutions.toJSON() },
+    needs: { substitutions: context.substitutions.toJSON(), inputPaths: [...(context.analysis.reads.get('input') ?? [])] },
     diagnostics: limitIssues(workflow, stats),
   };
 }
