@@ -17,7 +17,7 @@ export function servicesOf(one: Pick<Case, 'scripts' | 'undoScripts' | 'seed'>):
     const ending = script[Math.min(attempt, script.length - 1)] ?? 'done';
     // Prime-sized and different for every try: two calls hardly ever end in the same millisecond.
     const takesMs = 1 + (hash(`${identity}|${attempt}|takes`) % 19_993);
-    return { ...answerOf(ending, kind === 'undo' ? null : valueOf(place, hash(`${identity}|value`))), takesMs };
+    return { ...answerOf(ending, kind === 'undo' ? null : answerValue(place, hash(`${identity}|value`))), takesMs };
   };
 }
 
@@ -38,7 +38,7 @@ function answerOf(ending: Ending, value: Json): Omit<Answer, 'takesMs'> {
   }
 }
 
-function valueOf(place: string, n: number): Json {
+function answerValue(place: string, n: number): Json {
   switch (n % 16) {
     case 0:
       return null;

@@ -50,7 +50,9 @@ export function writeWorkflow(shape: FileShape, name: string): string {
 function writeSteps(writer: Writer, shapes: readonly StepShape[], scope: Scope): Json[] {
   return shapes.map((shape) => {
     const id = `s${++writer.next}`;
-    const condition = shape.when ? { when: `{{ ${conditionText(shape.when, scope)} }}` } : {};
+    // Steps behind a `fail` without a condition can never run, which is a mistake of its own.
+    const when = shape.when ?? (shape.kind === 'fail' ? { form: 3, first: 0, second: 0 } : null);
+    const condition = when ? { when: `{{ ${conditionText(when, scope)} }}` } : {};
     return { id, ...condition, ...writeStep(writer, shape, id, scope) };
   });
 }

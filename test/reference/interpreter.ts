@@ -405,23 +405,18 @@ function failureOf(error: Json): Failure {
   return new Failure(String(value['step']), String(value['error']));
 }
 
-/** `select` keeps only those paths; one that is not there is left out. */
-function selected(value: Json, paths: readonly string[][]): Json {
-  if (!isJsonObject(value)) return value;
+/** `select` keeps only those paths: through lists too, which stay lists. One that is not there is left out; of a text or number nothing is left. */
+function selected(value: Json, paths: readonly (readonly string[])[]): Json {
+  if (paths.some((path) => path.length === 0)) return value;
+  if (Array.isArray(value)) return value.map((item) => selected(item, paths));
+  if (!isJsonObject(value)) return null;
   const result: JsonObject = {};
-  for (const path of paths) copyPath(value, result, path);
-  return result;
-}
-
-function copyPath(from: JsonObject, to: JsonObject, [name, ...rest]: readonly string[]): void {
-  if (name === undefined || !Object.hasOwn(from, name)) return;
-  const value = from[name] ?? null;
-  if (rest.length === 0) to[name] = value;
-  else if (isJsonObject(value)) {
-    const inner = isJsonObject(to[name]) ? to[name] : {};
-    to[name] = inner;
-    copyPath(value, inner, rest);
+  for (const name of new Set(paths.map((path) => path[0] ?? ''))) {
+    if (!Object.hasOwn(value, name)) continue;
+    const inner = paths.filter((path) => path[0] === name).map((path) => path.slice(1));
+    result[name] = selected(value[name] ?? null, inner);
   }
+  return result;
 }
 
 /** Names that a step makes where it stands; those made inside a foreach are not visible outside. */
