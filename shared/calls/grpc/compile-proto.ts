@@ -28,8 +28,18 @@ import { pruneToMethods } from './prune-descriptors.ts';
 /** `compileProto` of `proto-source.ts`, at once. */
 export function packProto(entry: string, read: ReadProto, options: CompileProtoOptions = {}): string {
   const files = pruneToMethods(describeProto(entry, read), options.methods, (message) => new ProtoError(`${entry}: ${message}`));
-  const set = toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: files }));
+  const set = toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: renameFiles(files) }));
   return PACKED_PREFIX + deflateRawSync(set, { level: 9 }).toString('base64');
+}
+
+/** Short names instead of paths: nobody asks for a file by name later, and where a file lay must not change a definition. */
+function renameFiles(files: readonly FileDescriptorProto[]): FileDescriptorProto[] {
+  const names = new Map(files.map(({ name }, index) => [name, `${index}.proto`]));
+  return files.map((file) => ({
+    ...file,
+    name: names.get(file.name) ?? file.name,
+    dependency: file.dependency.map((name) => names.get(name) ?? name),
+  }));
 }
 
 /** The descriptors of a .proto file and its imports, each after those that it imports. Throws `ProtoError`. */

@@ -72,7 +72,7 @@ export function judgeBroken(broken: Broken, label: CallLabel, signal: AbortSigna
   if (isCallFailure(cause)) return new CallFailure(cause.error, `service "${label.service}": ${cause.message}`, { detail }).toOutcome();
   const code = errorCode(cause);
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return fail('Maestro.BadResponse', 'the headers of its answer are over 64 KB');
-  if (code.startsWith('HPE_')) return fail('Maestro.BadResponse', `its answer is not HTTP (${code})`);
+  if (cause instanceof Error && cause.name === 'HTTPParserError') return fail('Maestro.BadResponse', 'its answer is not HTTP');
   if (code === 'UND_ERR_INVALID_ARG') return fail('Maestro.BadConfiguration', `${label.method} is not a request that can be sent`);
   return fail('Maestro.ServiceUnavailable', `${broken.sent ? 'the connection broke' : 'no connection could be made'} (${code})`);
 }
