@@ -147,3 +147,26 @@ export function guarded(names: Names, args: readonly (readonly [Code, number, nu
   };
   return next(0);
 }
+
+/** About how many levels of JSONata's tree a piece of code has: two for a bracket (a block and its assignment), one for a `?`. */
+export function nesting(code: string): number {
+  const outer: [start: number, base: number][] = [];
+  let base = 0;
+  let level = 0;
+  let most = 0;
+  for (const [token] of code.matchAll(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[([{}\])?,;]/g)) {
+    if (token === '(' || token === '[' || token === '{') {
+      outer.push([base, level]);
+      level += 2;
+      base = level;
+    } else if (token === ')' || token === ']' || token === '}') {
+      [base, level] = outer.pop() ?? [0, 0];
+    } else if (token === '?') {
+      level++;
+    } else if (token.length === 1) {
+      level = base;
+    }
+    most = Math.max(most, level);
+  }
+  return most;
+}

@@ -8,12 +8,15 @@
 
 import { type Json, type JsonObject, setOwn } from '../../json.ts';
 import type { Expr, Template, TextPart } from '../../workflow/model.ts';
-import { atom, type Code, NULL, plain, Type, total } from './code.ts';
+import { atom, type Code, NULL, nesting, plain, Type, total } from './code.ts';
 import { callValue, textParts } from './functions.ts';
-import { createNames, type Generator, type Scope } from './generator.ts';
+import { createDefinitions, type Definitions, type Generator, type Scope } from './generator.ts';
 import { hasSubstitutionKey, jsonataString, literalCode, literalValue, objectCode, wrap } from './literal.ts';
 import { alwaysBoolean, binaryTruth, binaryValue, conditional, listCode, minus, negation, plus } from './operators.ts';
 import { pathValue } from './path.ts';
+
+/** Levels that one piece of code may have: a half of what AWS evaluates, for they are counted roughly and operators are not. */
+const MAX_NESTING = 45;
 
 /**
  * JSONata code (without `{% %}`) of an expression: null where the language says null, never undefined.
@@ -86,14 +89,22 @@ export function canFail(node: Expr | Template): boolean {
 }
 
 function finished(scope: Scope, build: (gen: Generator) => Code): string {
-  const names = createNames();
+  const definitions = createDefinitions();
   const gen: Generator = {
-    ...names,
+    ...definitions,
     scope,
-    value: (expr) => exprCode(gen, expr),
-    truth: (expr) => truthOf(gen, expr),
+    value: (expr) => flattened(definitions, exprCode(gen, expr), expr),
+    truth: (expr) => flattened(definitions, truthOf(gen, expr), expr),
   };
-  return names.finish(build(gen).text);
+  return definitions.finish(build(gen).text);
+}
+
+/**
+ * Code that is not nested too deep: AWS stops at 100. What is deeper is computed at the head of the expression, which changes nothing, for
+ * it cannot fail; where it can, it has to stay where it is, for its condition may not hold.
+ */
+function flattened(definitions: Definitions, code: Code, expr: Expr): Code {
+  return nesting(code.text) > MAX_NESTING && !canFail(expr) ? plain(definitions.hoist(code.text), code.types) : code;
 }
 
 function exprCode(gen: Generator, expr: Expr): Code {

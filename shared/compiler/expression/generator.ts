@@ -17,7 +17,7 @@ export interface Scope {
 
 export interface Generator extends Names {
   readonly scope: Scope;
-  /** The variable of a helper function; from here on the expression defines it. */
+  /** The variable of a helper function; the expression defines it at its head. */
   helper(name: HelperName): string;
   /** Code of an expression's value; it may be missing. */
   value(expr: Expr): Code;
@@ -25,8 +25,16 @@ export interface Generator extends Names {
   truth(expr: Expr): Code;
 }
 
-/** The part of a generator that does not know the language: names and helpers. */
-export function createNames(): Names & { helper(name: HelperName): string; finish(body: string): string } {
+/** The part of a generator that does not know the language. */
+export interface Definitions extends Names {
+  helper(name: HelperName): string;
+  /** Computes `code` at the head of the expression and gives its variable. */
+  hoist(code: string): string;
+  /** The expression: definitions, then `body`. */
+  finish(body: string): string;
+}
+
+export function createDefinitions(): Definitions {
   let count = 0;
   const fresh = (): string => `$_${++count}`;
   const helpers = new Map<HelperName, string>();
@@ -40,5 +48,10 @@ export function createNames(): Names & { helper(name: HelperName): string; finis
     definitions.push(`${variable}:=${HELPERS[name](helper)}`);
     return variable;
   };
-  return { fresh, helper, finish: (body) => (definitions.length === 0 ? body : `(${definitions.join(';')};${body})`) };
+  const hoist = (code: string): string => {
+    const variable = fresh();
+    definitions.push(`${variable}:=${code}`);
+    return variable;
+  };
+  return { fresh, helper, hoist, finish: (body) => (definitions.length === 0 ? body : `(${definitions.join(';')};${body})`) };
 }
