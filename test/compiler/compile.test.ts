@@ -184,8 +184,7 @@ steps:
   - { id: three, service: a, method: "POST /3", output: z, when: ".y", input: "{{ .x.c }}" }
 `),
     );
-    const keep = (name: string): Json | undefined =>
-      (((all[name]?.Arguments as JsonObject).Payload as JsonObject).keep ?? undefined) as Json;
+    const keep = (name: string): Json | undefined => (((all[name] as State).Arguments as JsonObject).Payload as JsonObject).keep;
     expect(keep('one')).toEqual(['/a/b', '/c']);
     expect(keep('two')).toBeUndefined();
     expect(keep('three')).toEqual([]);
