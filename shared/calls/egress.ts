@@ -31,10 +31,10 @@ export interface Egress {
 
 /** Makes the gate that every connection of a caller goes through. */
 export function createEgress({ allowPrivate, resolver = systemResolver }: EgressOptions): Egress {
-  const refusal = (address: string, hostname = address): CallFailure | undefined => {
+  const refusal = (address: string): CallFailure | undefined => {
     const reach = reachOf(address);
     if (reach === 'public' || (reach === 'private' && allowPrivate)) return undefined;
-    return badConfiguration(refusedMessage(hostname, reach));
+    return badConfiguration(refusedMessage(reach));
   };
 
   const resolve = async (hostname: string): Promise<Address[]> => {
@@ -47,7 +47,7 @@ export function createEgress({ allowPrivate, resolver = systemResolver }: Egress
     const found = await findAddresses(hostname, resolver);
     const allowed = found.filter(({ address }) => refusal(address) === undefined);
     const first = found[0];
-    if (allowed.length === 0 && first) throw refusal(first.address, hostname) ?? badConfiguration(refusedMessage(hostname, 'refused'));
+    if (allowed.length === 0 && first) throw refusal(first.address) ?? badConfiguration(refusedMessage('refused'));
     return allowed;
   };
 
@@ -57,7 +57,7 @@ export function createEgress({ allowPrivate, resolver = systemResolver }: Egress
         const wanted =
           options.family === 4 || options.family === 6 ? addresses.filter(({ family }) => family === options.family) : addresses;
         const first = wanted[0];
-        if (!first) callback(new CallFailure('Maestro.ServiceUnavailable', `${hostname} has no address of the wanted family`), '', 4);
+        if (!first) callback(new CallFailure('Maestro.ServiceUnavailable', 'its host has no address of the wanted family'), '', 4);
         else if (options.all) callback(null, wanted);
         else callback(null, first.address, first.family);
       },
@@ -74,18 +74,23 @@ async function findAddresses(hostname: string, resolver: Resolver): Promise<Addr
     found = await resolver(hostname);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : 'unknown';
-    throw new CallFailure('Maestro.ServiceUnavailable', `${hostname} could not be resolved (${code}): check the service's endpoint`, {
-      cause,
-    });
+    throw new CallFailure(
+      'Maestro.ServiceUnavailable',
+      `its host could not be resolved (${code}): check the service's endpoint; nothing was sent`,
+      {
+        cause,
+      },
+    );
   }
   if (found.length > 0) return found;
-  throw new CallFailure('Maestro.ServiceUnavailable', `${hostname} has no address: check the service's endpoint`);
+  throw new CallFailure('Maestro.ServiceUnavailable', "its host has no address: check the service's endpoint; nothing was sent");
 }
 
-function refusedMessage(hostname: string, reach: 'private' | 'refused'): string {
+/** The host is not named: it may be a secret. */
+function refusedMessage(reach: 'private' | 'refused'): string {
   return reach === 'private'
-    ? `${hostname} is a private or loopback address, which this deployment does not call: allow private networks in its settings, or use a public endpoint`
-    : `${hostname} is a link-local, metadata or reserved address, which is never called: use the service's own endpoint`;
+    ? 'its host is a private or loopback address, which this deployment does not call: allow private networks in its settings, or use a public endpoint'
+    : "its host is a link-local, metadata or reserved address, which is never called: use the service's own endpoint";
 }
 
 const systemResolver: Resolver = (hostname) =>

@@ -161,15 +161,15 @@ describe('answers that are failures', () => {
       response.writeHead(503, { 'retry-after': decodeURIComponent((incoming.url ?? '').slice(1)) }).end();
     });
     const caller = newCaller({}, { clock });
-    const after = async (value: string): Promise<unknown> => {
+    const retryAfter = async (value: string): Promise<unknown> => {
       const outcome = await caller.call(request(http(port), { verb: 'GET', method: ['/', { v: value }] }));
       return outcome.outcome === 'done' ? undefined : outcome.retryAfterMs;
     };
 
-    expect(await after('7')).toBe(7_000);
-    expect(await after('Thu, 01 Jan 2026 00:00:30 GMT')).toBe(30_000);
-    expect(await after('Wed, 31 Dec 2025 00:00:00 GMT')).toBe(0);
-    expect(await after('soon')).toBeUndefined();
+    expect(await retryAfter('7')).toBe(7_000);
+    expect(await retryAfter('Thu, 01 Jan 2026 00:00:30 GMT')).toBe(30_000);
+    expect(await retryAfter('Wed, 31 Dec 2025 00:00:00 GMT')).toBe(0);
+    expect(await retryAfter('soon')).toBeUndefined();
   });
 });
 

@@ -64,7 +64,7 @@ export function createGrpcCalls(clock: Clock, egress: Egress): GrpcCalls {
         if (error instanceof StoppedBeforeSending) return stopped(label, signal, 'not_performed');
         if (!isCallFailure(error)) throw error;
         const body = error.detail.body === undefined ? {} : { body: excerpt(redact(error.detail.body, names.secrets)) };
-        return new CallFailure(error.error, `service "${label.service}", ${label.method}: ${redact(error.message, names.secrets)}`, {
+        return new CallFailure(error.error, withService(label, redact(error.message, names.secrets)), {
           outcome: error.outcome,
           detail: { ...label, ...error.detail, ...body },
         }).toOutcome();
@@ -74,6 +74,10 @@ export function createGrpcCalls(clock: Clock, egress: Egress): GrpcCalls {
       channels.close();
     },
   };
+}
+
+function withService(label: GrpcLabel, message: string): string {
+  return message.startsWith('service "') ? message : `service "${label.service}": ${label.method}: ${message}`;
 }
 
 /** Status numbers of gRPC (the names are in `@grpc/grpc-js`). */
