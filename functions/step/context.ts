@@ -4,8 +4,7 @@ import { hash } from 'node:crypto';
 import type { Breakers } from '../../shared/breaker/index.ts';
 import type { Caller, CallOutcome } from '../../shared/calls/types.ts';
 import type { Json } from '../../shared/json.ts';
-import { isClosed, type RunKey, type RunRecord, type Runs, type StepRecord, stopField } from '../../shared/runs/index.ts';
-import type { UndoSpec } from '../../shared/protocol/step-message.ts';
+import { type DeadLetter, isClosed, type RunKey, type RunRecord, type Runs, type StepRecord, stopField } from '../../shared/runs/index.ts';
 
 /** A record's lease outlasts its call by this: time to write the end. Below the 30 s that a task's timeout adds to the service's. */
 export const LEASE_MARGIN_MS = 10_000;
@@ -29,19 +28,6 @@ export interface EventEntry {
   traceparent: string;
 }
 
-/** What is told when an undo ends with something left: enough to do it by hand. */
-export interface UndoNotice {
-  runId: string;
-  execution: string;
-  workflow: string;
-  version: string | null;
-  status: string;
-  error: string;
-  step: string | null;
-  left: { step: string; at: string; error: string; message: string; undo: UndoSpec | null }[];
-  unresolved: { step: string; at: string; undo: UndoSpec | null }[];
-}
-
 /** Asks about and acts on executions. */
 export interface ChildExecutions {
   /** Undefined: there is none of that ARN. */
@@ -62,7 +48,7 @@ export interface StepContext {
   secret(): string;
   callbackUrl: ((token: string) => string) | undefined;
   putEvents: ((entry: EventEntry) => Promise<CallOutcome>) | undefined;
-  notify: ((notice: UndoNotice) => Promise<void>) | undefined;
+  notify: ((letter: DeadLetter) => Promise<void>) | undefined;
   executions: ChildExecutions | undefined;
 }
 

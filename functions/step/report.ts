@@ -4,20 +4,21 @@ import type { Json, JsonObject } from '../../shared/json.ts';
 import type { ReportMessage, ReportResult } from '../../shared/protocol/step-message.ts';
 import {
   claimForChain,
+  deadLetter,
   endRun,
   ensureRun,
   errorInfo,
   findRun,
   listSteps,
-  readRun,
   type RunRecord,
   type RunStatus,
+  readRun,
   runKeyOf,
   runRecordKey,
   summarizeUndo,
-  type UndoSummary,
+  undoReport,
 } from '../../shared/runs/index.ts';
-import type { StepContext, UndoNotice } from './context.ts';
+import type { StepContext } from './context.ts';
 
 /** Step Functions ends a cause at 32,768 characters. */
 const MAX_CAUSE = 30_000;
@@ -32,7 +33,7 @@ export async function report(context: StepContext, message: ReportMessage): Prom
   const record = await claimForChain(runs, before, message.error);
   if (!record) return answer(before, before.status, before.report);
   const summary = summarizeUndo(record, await listSteps(runs, run.id), await childStatuses(context, record));
-  const told = summaryJson(summary);
+  const told = undoReport(summary);
   await runs.append(run.id, 'compensation.completed', {
     status: summary.status,
     undone: summary.undone.length,
@@ -40,7 +41,8 @@ export async function report(context: StepContext, message: ReportMessage): Prom
     unresolved: summary.unresolved.length,
   });
   // The notice goes out first: told twice is better than not at all.
-  if (summary.status === 'compensation_failed') await context.notify?.(notice(record, message, summary));
+  if (summary.status === 'compensation_failed')
+    await context.notify?.(deadLetter({ ...record, workflow: message.workflow, version: message.version }, summary));
   await endRun(runs, record, { status: summary.status, error: record.error ?? errorInfo(message.error), report: told });
   return answer(await readRun(runs, run.id), summary.status, told);
 }
@@ -53,29 +55,6 @@ async function childStatuses({ runs }: StepContext, record: RunRecord): Promise<
     if (found) statuses.set(found.id, found.status);
   }
   return statuses;
-}
-
-function summaryJson({ undone, left, unresolved, irreversible }: UndoSummary): JsonObject {
-  return {
-    undone: undone.map(({ step }) => step),
-    left: left.map(({ step, error, message }) => ({ step, error, message })),
-    unresolved: unresolved.map(({ step }) => step),
-    irreversible: irreversible.map(({ step }) => step),
-  };
-}
-
-function notice(record: RunRecord, message: ReportMessage, summary: UndoSummary): UndoNotice {
-  return {
-    runId: record.id,
-    execution: message.run[0],
-    workflow: message.workflow,
-    version: message.version,
-    status: summary.status,
-    error: record.error?.error ?? 'Maestro.Aborted',
-    step: record.error?.step ?? null,
-    left: summary.left,
-    unresolved: summary.unresolved,
-  };
 }
 
 function answer(record: RunRecord, status: RunStatus, told: Json | undefined): ReportResult {

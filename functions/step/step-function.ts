@@ -1,20 +1,28 @@
 // The one function that touches the outside: every task of a compiled definition is a message to it.
 
-import { createBreakers, type Breakers } from '../../shared/breaker/index.ts';
-import type { Caller } from '../../shared/calls/types.ts';
+import { type Breakers, createBreakers } from '../../shared/breaker/index.ts';
+import type { Caller, CallOutcome } from '../../shared/calls/types.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Json } from '../../shared/json.ts';
-import { MESSAGE_VERSION, type EndMessage, type StepMessage } from '../../shared/protocol/step-message.ts';
-import { createRuns, endRun, ensureRun, ForeignRunError, runKeyOf, runRecordKey, type Runs } from '../../shared/runs/index.ts';
+import { type EndMessage, MESSAGE_VERSION, type StepMessage } from '../../shared/protocol/step-message.ts';
+import {
+  createRuns,
+  type DeadLetter,
+  endRun,
+  ensureRun,
+  ForeignRunError,
+  type Runs,
+  runKeyOf,
+  runRecordKey,
+} from '../../shared/runs/index.ts';
 import type { Blobs, Store } from '../../shared/store/index.ts';
 import { callStep } from './call.ts';
 import { undoChild } from './child.ts';
-import type { ChildExecutions, EventEntry, StepContext, UndoNotice } from './context.ts';
+import type { ChildExecutions, EventEntry, StepContext } from './context.ts';
 import { pageItems } from './page.ts';
 import { report } from './report.ts';
 import { failure, StepError } from './step-error.ts';
 import { undoStep } from './undo.ts';
-import type { CallOutcome } from '../../shared/calls/types.ts';
 
 export interface StepFunctionOptions {
   store: Store;
@@ -37,7 +45,7 @@ export interface StepFunctionOptions {
   /** Puts an event on the bus. Without it `emit` with an undo fails as BadConfiguration. */
   putEvents?: (entry: EventEntry) => Promise<CallOutcome>;
   /** Told when an undo ends with something left: the dead letter. */
-  notify?: (notice: UndoNotice) => Promise<void>;
+  notify?: (letter: DeadLetter) => Promise<void>;
   /** Asks about child executions that no record knows of. */
   executions?: ChildExecutions;
 }

@@ -7,6 +7,7 @@ export { escapeReserved, unescapeReserved } from './escape.ts';
 export { type DoneOptions, writeDone } from './finish-step.ts';
 export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './keys.ts';
 export { needsError, resolveLate } from './late.ts';
+export { type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
 export { type Owed, owed } from './owed.ts';
 export {
   asRun,
@@ -35,19 +36,19 @@ export {
   createRun,
   endRun,
   ensureRun,
+  ForeignRunError,
   findRun,
   findRunId,
-  ForeignRunError,
   listSteps,
   type NewRun,
+  type RunEnd,
   readRun,
   readValue,
-  type RunEnd,
   reopenList,
 } from './run-records.ts';
-export { sealStep } from './seal.ts';
-export { summarizeUndo, type UndoSummary } from './undo-summary.ts';
 export { createRuns, EVENT_TYPES, type EventType, RETENTION_MS, type Runs, type RunsOptions } from './runs.ts';
+export { sealStep } from './seal.ts';
+export { type DeadLetter, deadLetter, summarizeUndo, type UndoSummary, undoReport } from './undo-summary.ts';
 export {
   BadReferenceError,
   DEFAULT_BUDGET_BYTES,

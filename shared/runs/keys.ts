@@ -5,8 +5,8 @@
 //   K2. Text order of the sort keys is the order to read in: steps by place, events by number.
 
 import { hash } from 'node:crypto';
-import type { RunRef } from '../protocol/step-message.ts';
 import { publicRunId } from '../protocol/run-id.ts';
+import type { RunRef } from '../protocol/step-message.ts';
 import type { Key } from '../store/index.ts';
 
 /** Digits of an event's number: a Standard execution has at most 25,000 history events. */

@@ -3,9 +3,9 @@
 import type { Json, JsonObject } from '../json.ts';
 import type { RunLink, RunRef, UndoSpec } from '../protocol/step-message.ts';
 import {
+  allRunsPartition,
   executionKey,
   listSk,
-  allRunsPartition,
   openRunsPartition,
   type RunKey,
   runKeyOf,

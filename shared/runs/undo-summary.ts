@@ -1,5 +1,6 @@
 // What an undo has come to, from the records alone.
 
+import type { JsonObject } from '../json.ts';
 import type { UndoSpec } from '../protocol/step-message.ts';
 import { owed } from './owed.ts';
 import type { RunRecord, RunStatus, StepRecord } from './records.ts';
@@ -14,6 +15,19 @@ export interface UndoSummary {
   unresolved: { step: string; at: string; undo: UndoSpec | null }[];
   /** Passed, and said to have no undo. */
   irreversible: { step: string; at: string }[];
+}
+
+/** What is told when an undo ends with something left: enough to do it by hand. Secrets are in it by name only. */
+export interface DeadLetter {
+  runId: string;
+  execution: string | null;
+  workflow: string;
+  version: string | null;
+  status: RunStatus;
+  error: string;
+  step: string | null;
+  left: UndoSummary['left'];
+  unresolved: UndoSummary['unresolved'];
 }
 
 /** @param children statuses of the sub-workflows by public id */
@@ -43,6 +57,31 @@ export function summarizeUndo(run: RunRecord, steps: StepRecord[], children: Rea
   else if (run.cancel || run.error?.error === 'Maestro.Cancelled') summary.status = 'cancelled';
   else if (summary.undone.length > 0) summary.status = 'compensated';
   return summary;
+}
+
+/** The summary as the RUN record keeps it and the report tells it. */
+export function undoReport({ undone, left, unresolved, irreversible }: UndoSummary): JsonObject {
+  return {
+    undone: undone.map(({ step }) => step),
+    left: left.map(({ step, error, message }) => ({ step, error, message })),
+    unresolved: unresolved.map(({ step }) => step),
+    irreversible: irreversible.map(({ step }) => step),
+  };
+}
+
+export function deadLetter(run: RunRecord, { status, left, unresolved }: UndoSummary): DeadLetter {
+  const { id, execution, workflow, version } = run;
+  return {
+    runId: id,
+    execution,
+    workflow,
+    version,
+    status,
+    error: run.error?.error ?? 'Maestro.Aborted',
+    step: run.error?.step ?? null,
+    left,
+    unresolved,
+  };
 }
 
 function sortChild(summary: UndoSummary, { step, at, child, undoFailure }: StepRecord, status: RunStatus | undefined): void {

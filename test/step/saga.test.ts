@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { call, createWorld, done, ERROR, rejected, report, RUN_ID, timedOut, unavailable, undo } from './world.ts';
+import { call, createWorld, done, ERROR, RUN_ID, rejected, report, timedOut, unavailable, undo } from './world.ts';
 
 /** Undoes places n … 1 as the chain of states does: each state's failure is passed over. */
 async function chain(

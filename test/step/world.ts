@@ -1,13 +1,22 @@
 // A world for the step function: a store in memory, a clock that jumps to the next timer, services that answer by script.
 
-import type { CallOutcome, CallRequest, Caller } from '../../shared/calls/types.ts';
+import { createStepFunction, StepError, type StepFunction, type StepFunctionOptions } from '../../functions/step/index.ts';
+import type { Caller, CallOutcome, CallRequest } from '../../shared/calls/types.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Json } from '../../shared/json.ts';
 import type { CallMessage, CallSpec, RawError, RunRef, StepMessage } from '../../shared/protocol/step-message.ts';
-import { createRuns, listSteps, type RunEvent, readRun, runKeyOf, type Runs, stepStatus } from '../../shared/runs/index.ts';
+import {
+  createRuns,
+  type DeadLetter,
+  listSteps,
+  type RunEvent,
+  type Runs,
+  readRun,
+  runKeyOf,
+  stepStatus,
+} from '../../shared/runs/index.ts';
 import type { Blobs, Store } from '../../shared/store/index.ts';
 import { createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
-import { createStepFunction, StepError, type StepFunction, type StepFunctionOptions, type UndoNotice } from '../../functions/step/index.ts';
 
 export const START = '2026-01-02T03:04:05.678Z';
 export const START_MS = Date.parse(START);
@@ -124,7 +133,7 @@ export interface World {
   caller: FakeCaller;
   runs: Runs;
   events: RunEvent[];
-  notices: UndoNotice[];
+  notices: DeadLetter[];
   step: StepFunction;
   /** Another process on the same store. */
   another(options?: Partial<StepFunctionOptions>): StepFunction;
@@ -141,7 +150,7 @@ export function createWorld(options: Partial<StepFunctionOptions> & { store?: St
   const blobs = memoryBlobs();
   const caller = fakeCaller();
   const events: RunEvent[] = [];
-  const notices: UndoNotice[] = [];
+  const notices: DeadLetter[] = [];
   const runs = createRuns({ store, blobs, clock, onEvent: (_id, event) => events.push(event) });
   let instances = 0;
   let secrets = 0;

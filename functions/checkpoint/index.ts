@@ -1,0 +1,3 @@
+// The public door of the checkpoint function.
+
+export { type CheckpointFunction, type CheckpointFunctionOptions, createCheckpointFunction } from './checkpoint-function.ts';

@@ -1,0 +1,4 @@
+// The public door of the recorder.
+
+export { createRecorder, type ExecutionStatus, type ExecutionStatusChange, type Recorder, type RecorderOptions } from './recorder.ts';
+export type { RecoveryExecutions } from './recovery.ts';

@@ -1,0 +1,82 @@
+// The look at every run that has not ended, once a minute: events are best effort, records are not.
+
+import { asRun, closeList, isFinal, listOpenRuns, type RunRecord, runRecordKey } from '../../shared/runs/index.ts';
+import type { ExecutionStatusChange } from './recorder.ts';
+import { claim, proceed, type Recovery, settleRun } from './recovery.ts';
+
+/** A run is asked after when it should have ended this long ago. */
+const OVERDUE_MS = 60_000;
+/** A run without a known deadline is asked after at this age. */
+const UNKNOWN_MS = 5 * 60_000;
+/** An execution that cannot be asked about is taken for lost after this: an Express one lives at most 5 minutes. */
+const LOST_MS = 10 * 60_000;
+/** A list entry whose record was never written is removed after this. */
+const ORPHAN_MS = 3_600_000;
+
+/** Answers the ids of the runs whose undo was begun or gone on with. One run that cannot be dealt with does not keep the others waiting. */
+export async function sweepRuns(
+  recovery: Recovery,
+  nowMs: number,
+  record: (change: ExecutionStatusChange) => Promise<void>,
+): Promise<string[]> {
+  const { runs } = recovery;
+  const recovered: string[] = [];
+  const failures: unknown[] = [];
+  for await (const entry of listOpenRuns(runs)) {
+    try {
+      if (!entry.run) {
+        if (nowMs - entry.createdAtMs > ORPHAN_MS) await runs.store.delete(entry.key);
+      } else if (await sweepRun(recovery, entry.run, nowMs, record)) recovered.push(entry.run.id);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0)
+    throw new AggregateError(failures, `sweep: ${failures.length} runs could not be dealt with; they are tried again`);
+  return recovered;
+}
+
+async function sweepRun(
+  recovery: Recovery,
+  run: RunRecord,
+  nowMs: number,
+  record: (change: ExecutionStatusChange) => Promise<void>,
+): Promise<boolean> {
+  if (isFinal(run.status)) return sweepEnded(recovery, run);
+  if (run.status === 'queued') return false;
+  if (run.status === 'compensating') return sweepUndo(recovery, run, nowMs);
+  const dueMs = run.cancel ? numberOf(run['cancelledAtMs']) : (run.deadlineMs ?? run.createdAtMs + UNKNOWN_MS);
+  if (nowMs < dueMs + OVERDUE_MS || run.execution === null) return false;
+  const change = await recovery.executions.describe?.(run.execution);
+  if (change && change.status !== 'RUNNING') {
+    await record(change);
+    return true;
+  }
+  if (change || nowMs < dueMs + LOST_MS) return false;
+  return settleRun(recovery, run, { step: null, error: 'Maestro.Lost', cause: null });
+}
+
+/** A late writer left something to undo after the run's end; else it only has to leave the list. */
+async function sweepEnded(recovery: Recovery, run: RunRecord): Promise<boolean> {
+  if (run.late && run.status !== 'completed') {
+    const claimed = await claim(recovery, run, null, true);
+    return claimed ? proceed(recovery, claimed) : false;
+  }
+  await closeList(recovery.runs, run);
+  return false;
+}
+
+async function sweepUndo(recovery: Recovery, run: RunRecord, nowMs: number): Promise<boolean> {
+  if (run['undoBegun'] === false) return proceed(recovery, run);
+  if (nowMs < (run.claimUntilMs ?? 0)) return false;
+  // No sign of life: but an undo may wait for longer than that between its tries.
+  const holder = typeof run['undoExecution'] === 'string' ? run['undoExecution'] : run.execution;
+  const change = holder === null ? undefined : await recovery.executions.describe?.(holder);
+  if (change?.status === 'RUNNING') return false;
+  const [body] = await recovery.runs.store.read([runRecordKey(run.id)]);
+  return body ? settleRun(recovery, asRun(body), null) : false;
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
