@@ -52,8 +52,12 @@ export async function compileSet(set: LoadedSet, io: Io, json: boolean): Promise
 }
 
 async function readProtos(workflow: Workflow, io: Pick<Io, 'cwd'>): Promise<{ [service: string]: string }> {
-  const named = Object.values(workflow.services).flatMap((service) => (service.schema?.kind === 'proto' ? [{ service, file: service.schema.file }] : []));
+  const named = Object.values(workflow.services).flatMap((service) =>
+    service.schema?.kind === 'proto' ? [{ service, file: service.schema.file }] : [],
+  );
   if (named.length === 0) return {};
   const { readProto } = await import('./read-proto.ts');
-  return Object.fromEntries(await Promise.all(named.map(async ({ service, file }) => [service.name, await readProto(service, file, workflow, io)])));
+  return Object.fromEntries(
+    await Promise.all(named.map(async ({ service, file }) => [service.name, await readProto(service, file, workflow, io)])),
+  );
 }

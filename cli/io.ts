@@ -18,6 +18,8 @@ export interface Io {
   readInput(): Promise<string>;
   /** Calls `stop` on Ctrl-C and on a request to terminate, each time; returns a function that takes it back. */
   onInterrupt(stop: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
+  /** Ends the process at once, without waiting for anything: what is on disk is what is kept. */
+  exitNow(status: number): void;
 }
 
 /** The real process. */
@@ -44,6 +46,7 @@ export function processIo(): Io {
       for await (const part of process.stdin) parts.push(Buffer.from(part));
       return Buffer.concat(parts).toString('utf8');
     },
+    exitNow: (status) => process.exit(status),
     onInterrupt(stop) {
       const interrupt = (): void => stop('SIGINT');
       const terminate = (): void => stop('SIGTERM');

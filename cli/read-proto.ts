@@ -17,7 +17,10 @@ export async function readProto(service: Service, file: string, workflow: Workfl
   const base = dirname(resolve(io.cwd, workflow.file));
   const entry = resolve(base, file);
   if (!existsSync(entry)) {
-    throw new CommandError('file', `${workflow.file}: service "${service.name}" names the proto file "${file}", and there is no ${entry}. The path is relative to the workflow file.`);
+    throw new CommandError(
+      'file',
+      `${workflow.file}: service "${service.name}" names the proto file "${file}", and there is no ${entry}. The path is relative to the workflow file.`,
+    );
   }
   const roots = rootsOf(entry, base);
   const read = (path: string): string | undefined => {
@@ -27,7 +30,10 @@ export async function readProto(service: Service, file: string, workflow: Workfl
   try {
     return await compileProto(entry, read, { methods: nativeMethods(service.name, workflow) });
   } catch (error) {
-    throw new CommandError('proto', `${workflow.file}: service "${service.name}": ${error instanceof Error ? error.message : String(error)}`);
+    throw new CommandError(
+      'proto',
+      `${workflow.file}: service "${service.name}": ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

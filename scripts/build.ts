@@ -3,12 +3,35 @@
 
 import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
 /** CommonJS packages inside an ES module bundle still call `require` for Node's own modules. */
 const REQUIRE_BANNER = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`;
+
+/**
+ * `await import('package')` of a CommonJS package has only a default export once it is a chunk of its own. Each such import goes to a
+ * module that names the package's exports, as Node itself does when it imports the package.
+ */
+const namedExports: Plugin = {
+  name: 'named-exports',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[@a-z]/ }, ({ kind, path, resolveDir }) =>
+      kind === 'dynamic-import' && !path.startsWith('node:') ? { path, namespace: 'named-exports', pluginData: { resolveDir } } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'named-exports' }, async ({ path, pluginData }) => {
+      const exported: object = await import(path);
+      const names = Object.keys(exported).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default');
+      const contents = [
+        `import * as all from ${JSON.stringify(path)};`,
+        ...names.map((name) => `const ${name}_ = all.${name}; export { ${name}_ as ${name} };`),
+        'default' in exported ? 'export default all.default;' : '',
+      ].join('\n');
+      return { contents, resolveDir: pluginData.resolveDir };
+    });
+  },
+};
 
 await bundle();
 linkCommand();
@@ -19,13 +42,14 @@ async function bundle(): Promise<void> {
     absWorkingDir: root,
     entryPoints: { cli: 'cli/main.ts' },
     outdir: 'dist',
-    chunkNames: 'chunk-[name]-[hash]',
+    chunkNames: '[name]-[hash]',
     bundle: true,
     splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node24',
     banner: { js: REQUIRE_BANNER },
+    plugins: [namedExports],
     // Names of errors and functions are part of what people read in messages.
     keepNames: true,
     minifySyntax: true,

@@ -30,4 +30,19 @@ export const COMMANDS: { readonly [name: string]: CommandEntry } = {
     summary: 'print a JSON Schema of the workflow file, for editors',
     load: () => import('./schema.ts').then((module) => module.schemaCommand),
   },
+  test: {
+    group: 'Write',
+    summary: 'run scenario files: no network, and a clock that jumps',
+    load: () => import('../test-command.ts').then((module) => module.testCommand),
+  },
+  prove: {
+    group: 'Write',
+    summary: 'run a workflow once for every failure it can have, and show what is undone',
+    load: () => import('../prove-command.ts').then((module) => module.proveCommand),
+  },
+  execute: {
+    group: 'Run',
+    summary: 'run a workflow on this machine, durably, and wait for its end',
+    load: () => import('./execute.ts').then((module) => module.executeCommand),
+  },
 };

@@ -7,19 +7,20 @@ import type { Engine, ExecutionDescription } from '../engine/index.ts';
 /** Events looked at, newest first, to see where an execution stands. */
 const MAX_EVENTS = 1_000;
 
-export function engineExecutions(engine: Engine): ChildExecutions & CancelExecutions {
+/** @param engineOf the engine; asked for when it is needed, for the functions that use this are made before it */
+export function engineExecutions(engineOf: () => Engine): ChildExecutions & CancelExecutions {
   return {
     async status(executionArn) {
-      return find(engine, executionArn)?.status;
+      return find(engineOf(), executionArn)?.status;
     },
     async stop(executionArn, error, cause) {
-      await unlessGone(engine.stopExecution({ executionArn, error, cause }));
+      await unlessGone(engineOf().stopExecution({ executionArn, error, cause }));
     },
     async failTask(token, error, cause) {
-      await unlessGone(engine.sendTaskFailure(token, { error, cause }));
+      await unlessGone(engineOf().sendTaskFailure(token, { error, cause }));
     },
     async isWaiting(executionArn) {
-      return find(engine, executionArn)?.status === 'RUNNING' && isWaiting(engine, executionArn);
+      return find(engineOf(), executionArn)?.status === 'RUNNING' && isWaiting(engineOf(), executionArn);
     },
   };
 }
@@ -46,7 +47,14 @@ function isWaiting(engine: Engine, executionArn: string): boolean {
       if (type === 'WaitStateEntered') waits++;
       if (type === 'WaitStateExited') waits--;
       if (type === 'TaskScheduled') tasks++;
-      if (type === 'TaskSucceeded' || type === 'TaskFailed' || type === 'TaskTimedOut' || type === 'TaskSubmitFailed' || type === 'TaskStartFailed') tasks--;
+      if (
+        type === 'TaskSucceeded' ||
+        type === 'TaskFailed' ||
+        type === 'TaskTimedOut' ||
+        type === 'TaskSubmitFailed' ||
+        type === 'TaskStartFailed'
+      )
+        tasks--;
     }
     seen += page.items.length;
     nextToken = page.nextToken;
@@ -58,6 +66,7 @@ async function unlessGone(done: Promise<unknown>): Promise<void> {
   try {
     await done;
   } catch (error) {
-    if (!(error instanceof Error && ['ExecutionDoesNotExist', 'TaskTimedOut', 'TaskDoesNotExist', 'InvalidToken'].includes(error.name))) throw error;
+    if (!(error instanceof Error && ['ExecutionDoesNotExist', 'TaskTimedOut', 'TaskDoesNotExist', 'InvalidToken'].includes(error.name)))
+      throw error;
   }
 }

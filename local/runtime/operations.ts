@@ -20,8 +20,8 @@ export const registrationSchema = z.object({
     z.string(),
     z.object({ kind: z.enum(['step', 'checkpoint', 'bus', 'workflow', 'undo']), workflow: z.string().exactOptional() }),
   ),
-  /** Paths of the run's input that its templates read; null: all of it. */
-  inputPaths: z.array(z.array(z.string())).nullable(),
+  /** Paths of the run's input that its templates read; `[]` among them: all of it. */
+  inputPaths: z.array(z.array(z.string())),
 });
 
 export type Registration = z.infer<typeof registrationSchema>;

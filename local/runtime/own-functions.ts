@@ -19,7 +19,10 @@ export interface OwnFunctions {
  * @param own functions by ARN
  * @param foreign what is done for all others
  */
-export function createOwnFunctions(own: ReadonlyMap<string, OwnFunction>, foreign: (call: LambdaCall) => Promise<LambdaResult>): OwnFunctions {
+export function createOwnFunctions(
+  own: ReadonlyMap<string, OwnFunction>,
+  foreign: (call: LambdaCall) => Promise<LambdaResult>,
+): OwnFunctions {
   let draining = false;
   let inFlight = 0;
   let idle: (() => void) | undefined;

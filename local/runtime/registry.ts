@@ -16,7 +16,12 @@ export interface Registry {
 export function createRegistry(engine: Engine): Registry {
   const known = new Map<string, { registration: Registration; text: string }>();
 
-  async function put(name: string, definition: JsonObject, type: 'STANDARD' | 'EXPRESS', tags: { key: string; value: string }[]): Promise<void> {
+  async function put(
+    name: string,
+    definition: JsonObject,
+    type: 'STANDARD' | 'EXPRESS',
+    tags: { key: string; value: string }[],
+  ): Promise<void> {
     const text = JSON.stringify(definition);
     const stateMachineArn = machineArn(name);
     const before = describe(engine, stateMachineArn);

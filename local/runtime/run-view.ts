@@ -33,7 +33,8 @@ export async function readRunView(runs: Runs, runId: string): Promise<RunView> {
     input: unescapeReserved(input ?? null),
     output: unescapeReserved(output ?? null),
     error: record.error ? { ...record.error, also: record.error.also as unknown as Json } : null,
-    undone: list(report['undone']),
+    // The report is in file order; undos are done in reverse.
+    undone: list(report['undone']).toReversed(),
     left: list(report['left']),
     unresolved: list(report['unresolved']),
     irreversible: list(report['irreversible']),

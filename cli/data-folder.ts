@@ -1,0 +1,113 @@
+// The data folder: where it is, and opening it with everything a run needs.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Opened, openRuntime, RuntimeProblem, type RunOperations, type Runtime, type RuntimeOptions } from '../local/runtime/index.ts';
+import { type Caller, createCaller, createEnvironment } from '../shared/calls/index.ts';
+import { systemClock } from '../shared/clock.ts';
+import { type Arguments, type OptionSpec, usage } from './arguments.ts';
+import { CommandError, EXIT_FAILED, EXIT_USAGE } from './exit.ts';
+import type { Io } from './io.ts';
+import { VERSION } from './version.ts';
+
+/** Where data are kept unless `--data` or MAESTRO_DATA says otherwise. */
+const DEFAULT_FOLDER = '.maestro';
+
+export const DATA_OPTION: OptionSpec = { name: 'data', value: 'FOLDER', help: 'the data folder (default .maestro, or $MAESTRO_DATA)' };
+
+export const STORAGE_OPTIONS: OptionSpec[] = [
+  DATA_OPTION,
+  { name: 'ephemeral', help: 'keep nothing: everything in memory, gone when the process ends' },
+  { name: 'durability', value: 'LEVEL', help: 'power (default: survives power loss) or process (survives kill -9, writes less)' },
+];
+
+/** The data folder that the arguments mean; null with `--ephemeral`. */
+export function dataFolder(args: Arguments, io: Io): string | null {
+  if (args.flag('ephemeral')) return null;
+  return resolve(io.cwd, args.text('data') ?? io.env['MAESTRO_DATA'] ?? DEFAULT_FOLDER);
+}
+
+export interface OpenOptions {
+  command: string;
+  role: string;
+  /** What calls the services. Default: real calls, with the environment and the `.env` file of the current folder. */
+  caller?: Caller;
+  urls?: { [name: string]: string };
+  foreignLambda?: RuntimeOptions['foreignLambda'];
+  lambdaEndpoint?: string | undefined;
+}
+
+/**
+ * Opens the data folder that the arguments mean.
+ * @throws CommandError when it cannot be used
+ */
+export async function openData(args: Arguments, io: Io, options: OpenOptions): Promise<Opened> {
+  const durability = args.text('durability') ?? 'power';
+  if (durability !== 'power' && durability !== 'process') {
+    throw usage({ name: options.command }, `--durability is "${durability}"; it can be power or process`);
+  }
+  if (args.flag('ephemeral') && args.text('data') !== undefined)
+    throw usage({ name: options.command }, '--ephemeral and --data exclude each other');
+  return told(() =>
+    openRuntime(dataFolder(args, io), () => ({
+      durability,
+      caller: options.caller ?? localCaller(io, options.lambdaEndpoint),
+      holder: { version: VERSION, role: options.role, urls: options.urls ?? {} },
+      ...(options.foreignLambda ? { foreignLambda: options.foreignLambda } : {}),
+    })),
+  );
+}
+
+/** Calls services from this machine: private addresses allowed, `env.` and `secret.` from the environment and `.env`. */
+export function localCaller(io: Io, lambdaEndpoint?: string): Caller {
+  const file = join(io.cwd, '.env');
+  const environment = createEnvironment({
+    kind: 'local',
+    variables: io.env,
+    ...(existsSync(file) ? { dotenv: readFileSync(file, 'utf8') } : {}),
+  });
+  return createCaller({
+    environment,
+    egress: { allowPrivate: true },
+    clock: systemClock,
+    ...(lambdaEndpoint === undefined ? {} : { lambda: { endpoint: lambdaEndpoint } }),
+  });
+}
+
+/**
+ * Asks the data folder something: its holder, where there is one, else it is opened for as long as `ask` takes.
+ * @param ask gets the runtime where this process is the holder
+ * @throws CommandError `no_data` when there is no such folder
+ */
+export async function withData<T>(
+  args: Arguments,
+  io: Io,
+  command: string,
+  ask: (operations: RunOperations, runtime: Runtime | null) => Promise<T>,
+): Promise<T> {
+  const folder = dataFolder(args, io);
+  if (folder === null || !existsSync(folder)) {
+    throw new CommandError(
+      'no_data',
+      `data folder ${folder}: there is none. Runs are kept where \`maestro execute\` was started; name that folder with --data.`,
+    );
+  }
+  const opened = await openData(args, io, { command, role: command });
+  if (opened.kind === 'guest') return told(() => ask(opened.operations, null));
+  try {
+    return await told(() => ask(opened.runtime, opened.runtime));
+  } finally {
+    await opened.runtime.close();
+  }
+}
+
+/** Problems of the runtime as this command's: what the user can do something about is wrong usage, the rest a failure. */
+export async function told<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof RuntimeProblem)
+      throw new CommandError(error.code, error.message, error.code === 'holder' ? EXIT_FAILED : EXIT_USAGE);
+    throw error;
+  }
+}

@@ -1,0 +1,19 @@
+// The public door of the embedded default.
+
+export { CHECKPOINT_FUNCTION_ARN, EVENT_BUS, LOCAL_ACCOUNT, LOCAL_REGION, machineArn, STEP_FUNCTION_ARN } from './arns.ts';
+export type { OwnFunction } from './own-functions.ts';
+export type {
+  BreakerSummary,
+  HolderStatus,
+  ListRequest,
+  Registration,
+  RunOperations,
+  RunSummary,
+  RunView,
+  StartRequest,
+  StepView,
+} from './operations.ts';
+export { type Opened, openRuntime } from './open-runtime.ts';
+export { RuntimeProblem } from './problem.ts';
+export { createRuntime, type LeftRun, type Runtime, type RuntimeOptions } from './runtime.ts';
+export { type RuntimeIds, systemIds } from './system-ids.ts';
