@@ -1,0 +1,78 @@
+// The main job, start to end, on real services: a deployment that works, one whose fourth step is refused and that is undone in order, and
+// what the records say afterwards. Run by `npm run demo`; exits 1 when anything is not as it should be.
+
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startDemoServices } from '../services/index.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+const WORKFLOW = 'examples/deploy-service/workflow.yaml';
+const INPUT = 'examples/deploy-service/input.json';
+
+/** Runs the command line as a user would and shows what it prints. */
+function maestro(...args: string[]): Promise<{ status: number; output: string }> {
+  console.log(`\n$ maestro ${args.map((arg) => arg.replace(dataFolder, '.maestro')).join(' ')}`);
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [path.join(ROOT, 'bin', 'maestro.js'), ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      process.stdout.write(text);
+    });
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status: status ?? 1, output }));
+  });
+}
+
+function expect(holds: boolean, what: string): void {
+  if (holds) return;
+  console.error(`demo: ${what}`);
+  process.exitCode = 1;
+}
+
+const dataFolder = await mkdtemp(path.join(tmpdir(), 'maestro-demo-'));
+const services = await startDemoServices();
+try {
+  console.log(`Five services are up: HTTP at ${services.url}, gRPC at ${services.grpcAddress}.`);
+
+  console.log('\n1. A deployment that works.');
+  const good = await maestro('execute', WORKFLOW, '--input', `@${INPUT}`, '--data', dataFolder);
+  expect(good.status === 0, `the first run should end well, exit status ${good.status}`);
+
+  console.log('\n2. The same again, but the load balancer refuses the fourth call.');
+  services.control.misbehave({ match: 'step:register_target', mode: 'reject', message: 'the target group is full' });
+  const callsBefore = services.control.log().length;
+  const bad = await maestro('execute', WORKFLOW, '--input', `@${INPUT}`, '--data', dataFolder);
+  expect(bad.status === 1, `the second run should fail, exit status ${bad.status}`);
+
+  console.log('\nWhat the services saw of the second run:');
+  const seen = services.control.log().slice(callsBefore);
+  for (const call of seen) console.log(`  ${call.operation}`);
+  expect(
+    seen
+      .map((call) => call.operation)
+      .join(' ')
+      .endsWith('Undeploy DestroyInstance'),
+    'the deployment and the instance should be undone, last first',
+  );
+
+  console.log('\n3. What is on record.');
+  const listed = await maestro('runs', '--data', dataFolder, '--json');
+  const runs = (JSON.parse(listed.output) as { runs: { run_id: string; status: string }[] }).runs;
+  expect(
+    runs
+      .map((run) => run.status)
+      .sort()
+      .join() === 'compensated,completed',
+    'one run should be completed and one compensated',
+  );
+  for (const run of runs) await maestro('get', run.run_id, '--data', dataFolder);
+} finally {
+  await services.close();
+  await rm(dataFolder, { recursive: true, force: true });
+}
