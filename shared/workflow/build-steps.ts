@@ -22,6 +22,8 @@ import type { Sources } from './sources.ts';
 import { childOf, isTrue, itemsOf, jsonOf, numberOf, textOf, type YamlNode } from './yaml-tree.ts';
 
 const DEFAULT_CONCURRENCY = 10;
+/** A state machine of 1 MB holds about half as many; beyond it the checks would only cost time. */
+const MAX_STEPS = 2_000;
 
 /** A step's retry where it leaves something out takes the service's. */
 export interface StepBuilder {
@@ -39,6 +41,16 @@ export function buildSteps(builder: StepBuilder, nodes: YamlNode[]): Step[] {
 
 function buildStep(builder: StepBuilder, node: YamlNode): Step | null {
   const number = ++builder.count;
+  if (number > MAX_STEPS) {
+    if (number === MAX_STEPS + 1)
+      builder.reporter.report(
+        'MST1109',
+        node.span,
+        `a workflow has at most ${MAX_STEPS} steps`,
+        'move a part of them into a workflow of its own and run it with a `workflow` step',
+      );
+    return null;
+  }
   const kind = kindOf(node);
   if (kind === null) return null;
   const when = expressionAt(builder, node, 'when');

@@ -139,12 +139,15 @@ function reportIssue(root: YamlNode, schema: z.ZodType, issue: z.core.$ZodIssue,
   } else if (isMissing(root, issue.path)) {
     const name = String(issue.path.at(-1));
     reporter.report('MST1102', headOf(node), `"${name}" is missing`, `add "${name}: …"`);
+  } else if (issue.code === 'invalid_type' && DURATION_KEYS.has(key ?? '') && node.kind === 'scalar' && typeof node.value === 'number') {
+    const written = node.written.slice(0, 40);
+    reporter.report('MST1106', node.span, `${where}the number ${written} has no unit`, `did you mean ${written}s?`);
   } else if (issue.code === 'invalid_type') {
     reporter.report(
       'MST1103',
       node.span,
       `${where}expected ${typeName(issue.expected)}, found ${describe(node)}`,
-      hintForType(issue.expected, node, key),
+      hintForType(issue.expected, node),
     );
   } else if (issue.code === 'invalid_union') {
     reportUnion(root, schema, issue, node, where, reporter);
@@ -310,14 +313,10 @@ function typeName(expected: string): string {
   return names[expected] ?? expected;
 }
 
-function hintForType(expected: string, node: YamlNode, key: string | undefined): string | undefined {
-  if (expected === 'string' && node.kind === 'scalar' && typeof node.value === 'number') {
-    const written = node.written.slice(0, 40);
-    return DURATION_KEYS.has(key ?? '') ? `did you mean ${written}s?` : `put it in quotes: "${written}"`;
-  }
-  if (expected === 'string' && node.kind === 'scalar' && typeof node.value === 'boolean') return `put it in quotes: "${node.written}"`;
-  if (expected === 'array' && node.kind === 'map') return 'begin each entry with "- "';
-  return trapHint(node);
+function hintForType(expected: string, node: YamlNode): string | undefined {
+  const isBare = node.kind === 'scalar' && (typeof node.value === 'number' || typeof node.value === 'boolean');
+  if (expected === 'string' && isBare) return `put it in quotes: "${node.written.slice(0, 40)}"`;
+  return expected === 'array' && node.kind === 'map' ? 'begin each entry with "- "' : trapHint(node);
 }
 
 /** YAML 1.2 reads yes, no, on and off as texts. */

@@ -131,6 +131,7 @@ const ENTRIES = {
   MST2213: error('Retry that contradicts itself', '`max` is the longest pause, `initial` the first.'),
   MST2214: error('Not a path to select', 'Paths in `select` are names joined by dots.'),
   MST2215: error('Not an error name', 'Names are letters, digits, dots and underscores; Maestro. and States. are taken.'),
+  MST2216: warning('Checkpoint offers what nobody can answer', '`options` and `fields` are for the decisions respond and edit.'),
   // ---- several files
   MST2301: error('Unknown workflow', 'A `workflow` step names a workflow that is not there.'),
   MST2302: error('Workflows call each other in a circle', 'A run would never end.'),

@@ -6,6 +6,7 @@ export type { Diagnostic, Severity } from './diagnostics.ts';
 export { CATALOGUE, type CatalogueEntry, type DiagnosticCode } from './diagnostics-catalogue.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { FUNCTIONS, type FunctionSpec } from './expression/functions.ts';
+export { printExpr } from './expression/print.ts';
 export { formatDiagnostic, locateDiagnostics } from './format-diagnostic.ts';
 export { workflowJsonSchema } from './json-schema.ts';
 export type {

@@ -14,8 +14,11 @@ export function nearest(text: string, candidates: Iterable<string>): string | nu
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(text.length / 3)) + 1;
   for (const candidate of candidates) {
-    if (candidate === text || candidate.length > MAX_COMPARED_CHARS || Math.abs(candidate.length - text.length) >= bestDistance) continue;
-    const distance = editDistance(wanted, candidate.toLowerCase());
+    if (candidate === text || candidate.length > MAX_COMPARED_CHARS) continue;
+    if (candidate.length - text.length >= bestDistance) continue;
+    // `lenght` means `len`, whatever the distance.
+    const begins = candidate.length >= 3 && wanted.startsWith(candidate.toLowerCase());
+    const distance = begins ? Math.min(bestDistance - 1, wanted.length - candidate.length) : editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance && distance < candidate.length) [best, bestDistance] = [candidate, distance];
   }
   return best;

@@ -57,6 +57,15 @@ export function parseExpression(value: string, from: number, braced: boolean, at
     );
   const expr = parsePipe(parser);
   const end = peek(parser);
+  if ((isOp(end, '.') || isOp(end, '[')) && !end.spaced) {
+    throw new ExpressionMistake(
+      'MST1201',
+      end.start,
+      end.end,
+      `found "${end.text}" after something that is no path`,
+      'name the value in a `set` step first, then write a path into that name',
+    );
+  }
   if (end.kind !== 'end') throw unexpected(end, 'an operator or the end of the expression');
   return { expr, end: end.end };
 }
@@ -185,12 +194,16 @@ function parseName(parser: Parser, token: Token): Expr {
     if (name.text === 'url') return make(parser, { span, kind: 'callback_url' });
     throw new ExpressionMistake('MST1201', name.start, name.end, `callback has no "${name.text}"`, 'the only one is callback.url');
   }
+  const before = parser.tokens[parser.position - 2];
+  const hyphen = before !== undefined && isOp(before, '-') && !token.spaced && !before.spaced;
   throw new ExpressionMistake(
     'MST1209',
     token.start,
     token.end,
     `"${token.text}" stands alone here`,
-    `a path begins with a dot (.${token.text}), a text stands in quotes ("${token.text}"), a function has parentheses`,
+    hyphen
+      ? 'a key with a hyphen is written ["first-name"]'
+      : `a path begins with a dot (.${token.text}), a text stands in quotes ("${token.text}"), a function has parentheses`,
   );
 }
 
