@@ -1,4 +1,11 @@
 // The public door of the recorder.
 
-export { createRecorder, type ExecutionStatus, type ExecutionStatusChange, type Recorder, type RecorderOptions } from './recorder.ts';
+export {
+  createRecorder,
+  type ExecutionStatus,
+  type ExecutionStatusChange,
+  type Recorder,
+  type RecorderOptions,
+  UndoError,
+} from './recorder.ts';
 export type { RecoveryExecutions } from './recovery.ts';

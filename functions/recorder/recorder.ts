@@ -10,8 +10,18 @@
 import type { Json, JsonObject } from '../../shared/json.ts';
 import { isJsonObject } from '../../shared/json.ts';
 import type { RawError, RunLink, RunRef } from '../../shared/protocol/step-message.ts';
-import { createRun, type DeadLetter, endRun, findRun, findRunId, isFinal, type RunRecord, type Runs } from '../../shared/runs/index.ts';
-import { type Recovery, type RecoveryExecutions, settleRun } from './recovery.ts';
+import {
+  createRun,
+  type DeadLetter,
+  endRun,
+  findRun,
+  findRunId,
+  isFinal,
+  type RunRecord,
+  type Runs,
+  reopenList,
+} from '../../shared/runs/index.ts';
+import { claim, proceed, type Recovery, type RecoveryExecutions, settleRun } from './recovery.ts';
 import { sweepRuns } from './sweep.ts';
 
 export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | 'PENDING_REDRIVE';
@@ -50,6 +60,25 @@ export interface Recorder {
   onExecutionStatus(change: ExecutionStatusChange): Promise<void>;
   /** Looks at every run that has not ended, or is owed something. Answers the ids of those whose undo it began or went on with. */
   sweep(nowMs: number): Promise<string[]>;
+  /** Begins another undo of a run that ended with something left. @throws UndoError */
+  undoAgain(runId: string): Promise<void>;
+}
+
+/** `not_found`: there is no such run. `undoing`, `running`: not now. `nothing`: it owes nothing. */
+export class UndoError extends Error {
+  override readonly name = 'UndoError';
+  readonly reason: 'not_found' | 'running' | 'undoing' | 'nothing';
+
+  constructor(runId: string, reason: UndoError['reason']) {
+    const why = {
+      not_found: 'there is no such run',
+      running: 'it goes on',
+      undoing: 'it is being undone',
+      nothing: 'nothing of it is left to undo',
+    };
+    super(`run ${runId}: no undo was begun, ${why[reason]}`);
+    this.reason = reason;
+  }
 }
 
 export function createRecorder(options: RecorderOptions): Recorder {
@@ -76,6 +105,17 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   return {
     onExecutionStatus,
+    async undoAgain(runId) {
+      const run = await findRun(runs, runId);
+      if (!run) throw new UndoError(runId, 'not_found');
+      if (run.status === 'compensating') throw new UndoError(runId, 'undoing');
+      if (!isFinal(run.status)) throw new UndoError(runId, 'running');
+      if (run.status !== 'compensation_failed') throw new UndoError(runId, 'nothing');
+      const claimed = await claim(recovery, run, null, true);
+      if (!claimed) throw new UndoError(runId, 'undoing');
+      await reopenList(runs, claimed);
+      await proceed(recovery, claimed);
+    },
     sweep: (nowMs) => sweepRuns(recovery, nowMs, onExecutionStatus),
   };
 }

@@ -56,13 +56,13 @@ async function sweepRun(
   return settleRun(recovery, run, { step: null, error: 'Maestro.Lost', cause: null });
 }
 
-/** A late writer left something to undo after the run's end; else it only has to leave the list. */
+/** A late writer left something to undo after the run's end; else the run only has to leave the list. */
 async function sweepEnded(recovery: Recovery, run: RunRecord): Promise<boolean> {
   if (run.late && run.status !== 'completed') {
     const claimed = await claim(recovery, run, null, true);
     return claimed ? proceed(recovery, claimed) : false;
   }
-  await closeList(recovery.runs, run);
+  await closeList(recovery.runs, run, true);
   return false;
 }
 

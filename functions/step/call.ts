@@ -15,12 +15,13 @@ import {
   asRun,
   asStep,
   BadReferenceError,
+  type CallbackTerms,
+  callbackToken,
   ensureRun,
   escapeReserved,
-  isClosed,
+  noteLate,
   type RunKey,
   type RunRecord,
-  reopenList,
   runKeyOf,
   runRecordKey,
   type Shape,
@@ -242,7 +243,7 @@ async function writeStarted(work: Work, before: StepRecord | undefined): Promise
   if (message.token !== undefined) {
     record.token = message.token;
     record.callback = before?.callback ?? context.secret();
-    record.shape = shapeOf(message) as unknown as JsonObject;
+    record.shape = { ...termsOf(work) };
   }
   const condition = before
     ? { equals: { state: before.state, owner: before.owner, attempt: before.attempt } }
@@ -297,11 +298,6 @@ async function call(work: Work, message: CallMessage, record: RunRecord, started
     if (error instanceof BadReferenceError) return badConfiguration(error.message);
     throw error;
   }
-}
-
-/** The one-time token in the URL: it names run and place, and holds the secret that the record has. */
-function callbackToken(runId: string, { at, callback }: StepRecord): string {
-  return `${runId}.${at}.${callback ?? ''}`;
 }
 
 async function emit(work: Work, message: EmitMessage): Promise<CallOutcome> {
@@ -362,7 +358,7 @@ async function finishDone(work: Work, started: StepRecord, answer: Json, unusabl
     work.deadlineMs,
   );
   const { run: control } = await look(work);
-  await noteLate(work, control, written);
+  await noteLate(context.runs, control, written);
   if (written.failure) {
     await markStopped(work, control, written.failure.error);
     throw recordedFailure(written.failure);
@@ -480,12 +476,12 @@ async function lateAnswer(work: Work, { run, step }: Seen): Promise<Json> {
   throw failure('Maestro.ServiceTimeout', { ...facts(work), message: 'a later attempt took over', outcome: 'unknown' });
 }
 
-/** The run was closed while this call went on: whoever undoes it may have passed this step already, so the sweep has to look again. */
-async function noteLate(work: Work, run: RunRecord, step: StepRecord): Promise<void> {
-  const { runs } = work.context;
-  if (!isClosed(run) || !step.undo) return;
-  await runs.store.update(runRecordKey(run.id), { set: { late: true } }, { present: true });
-  await reopenList(runs, run);
+/** What whoever takes a callback's answer has to know. */
+function termsOf({ message, deadlineMs }: Work): CallbackTerms {
+  const terms: CallbackTerms = { ...shapeOf(message), deadlineMs };
+  if (message.onError) terms.onError = message.onError;
+  if (message.stops) terms.stops = message.stops;
+  return terms;
 }
 
 function shapeOf(message: Message): Shape {

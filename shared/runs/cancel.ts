@@ -2,9 +2,10 @@
 
 import type { JsonObject } from '../json.ts';
 import { CHECKPOINT_PREFIX, runPartition, runRecordKey } from './keys.ts';
-import { asRun, type RunRecord } from './records.ts';
+import { asRun, isFinal, type RunRecord, type RunStatus } from './records.ts';
 import { endRun, findRun, listSteps } from './run-records.ts';
 import type { Runs } from './runs.ts';
+import { summarizeUndo, undoReport } from './undo-summary.ts';
 
 /** What has to be done after the cancel was written. */
 export interface CancelPlan {
@@ -55,6 +56,22 @@ export async function cancelRun(runs: Runs, executions: CancelExecutions, id: st
   return plan;
 }
 
+/**
+ * Stops a run without undoing it: what it owes is listed as left, and an undo can be asked for later. Answers how it ended.
+ * @throws CancelError
+ */
+export async function forceCancel(runs: Runs, executions: Pick<CancelExecutions, 'stop'>, id: string): Promise<RunStatus> {
+  const record = await findRun(runs, id);
+  if (!record) throw new CancelError(id, 'not_found');
+  if (isFinal(record.status)) throw new CancelError(id, 'ended');
+  const summary = summarizeUndo({ ...record, cancel: true }, await listSteps(runs, id), new Map());
+  const end = { status: summary.status, error: record.error ?? cancelled(), report: undoReport(summary) };
+  if (!(await endRun(runs, record, end))) throw new CancelError(id, 'ended');
+  await runs.store.durable();
+  if (record.execution !== null) await executions.stop(record.execution, 'Maestro.Cancelled', CAUSE);
+  return summary.status;
+}
+
 const CAUSE = JSON.stringify({ message: 'the run was cancelled' });
 
 /** Only the first part of `cancelRun`: writes the control record and says what else has to be done. Asked again, it answers again. @throws CancelError */
@@ -90,5 +107,5 @@ export async function requestCancel(runs: Runs, id: string): Promise<CancelPlan>
 }
 
 function cancelled(): { step: null; error: string; message: string; also: [] } {
-  return { step: null, error: 'Maestro.Cancelled', message: 'the run was cancelled before it began', also: [] };
+  return { step: null, error: 'Maestro.Cancelled', message: 'the run was cancelled', also: [] };
 }

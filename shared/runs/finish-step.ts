@@ -42,7 +42,7 @@ export async function writeDone(
   const { store, blobs, clock } = runs;
   const { select } = options.shape;
   const shaped = await shapeValue(blobs, `${runId}/${started.at}`, select ? selectPointers(answer, select) : answer, options.shape);
-  const { token: _token, callback: _callback, shape: _shape, ...kept } = started;
+  const { shape: _terms, ...kept } = started;
   const record: StepRecord = { ...kept, state: 'done', endedAtMs: clock.now(), leaseUntilMs: 0, output: shaped.fits ? shaped.value : null };
   const failed = options.failure ?? (shaped.fits ? undefined : options.tooLarge(shaped.path, shaped.bytes, shaped.budget));
   if (failed) Object.assign(record, { failure: { error: failed.name, message: failed.message }, ...options.mark?.(failed) });

@@ -1,12 +1,21 @@
 // The public door of the run records.
 
-export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, requestCancel } from './cancel.ts';
+export {
+  type CallbackAnswer,
+  CallbackError,
+  type CallbackResult,
+  type CallbackTerms,
+  callbackToken,
+  completeCallback,
+} from './callback.ts';
+export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCancel, requestCancel } from './cancel.ts';
 export { CHAIN, CLAIM_MS, claimForChain } from './claim.ts';
 export { errorInfo } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';
 export { type DoneOptions, writeDone } from './finish-step.ts';
 export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './keys.ts';
 export { needsError, resolveLate } from './late.ts';
+export { noteLate } from './late-step.ts';
 export { type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
 export { type Owed, owed } from './owed.ts';
 export {

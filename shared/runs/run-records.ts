@@ -2,6 +2,7 @@
 
 import type { Json, JsonObject } from '../json.ts';
 import type { RunLink, RunRef, UndoSpec } from '../protocol/step-message.ts';
+import type { Key } from '../store/index.ts';
 import {
   allRunsPartition,
   executionKey,
@@ -65,6 +66,8 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
   const key = made.run ? runKeyOf(made.run) : undefined;
   const id = key?.id ?? made.id;
   if (id === undefined) throw new Error('createRun: found neither an execution nor an id, expected one of them');
+  const [known] = await runs.store.read([runRecordKey(id)]);
+  if (known) return key ? startQueued(runs, key, made) : asRun(known);
   const now = runs.clock.now();
   const record = newRecord(id, key, made, now);
   const expiresAt = runs.expiresAt(record.deadlineMs);
@@ -146,7 +149,7 @@ export async function endRun(
   if (end.output !== undefined) await putValue(runs, run.id, 'OUTPUT', end.output, runs.expiresAt(run.deadlineMs));
   const set: JsonObject = { status: end.status, endedAtMs: runs.clock.now(), claimBy: null };
   if (end.error) set['error'] = end.error;
-  if (end.report !== undefined) Object.assign(set, { report: end.report, reported: true, late: false });
+  if (end.report !== undefined) Object.assign(set, { report: end.report, reported: true });
   const written = await runs.store.update(runRecordKey(run.id), { set }, { oneOf: { status: from } });
   if (!written) return false;
   await closeList(runs, run);
@@ -154,20 +157,18 @@ export async function endRun(
   return true;
 }
 
-/** Puts a run back on the list that the sweep reads. */
+/** Puts a run back on the list that the sweep reads. It stays there until the sweep has dealt with it. */
 export async function reopenList(runs: Runs, run: RunRecord): Promise<void> {
-  const sk = listSk(run.createdAtMs, run.id);
-  await runs.store.put(
-    { pk: openRunsPartition(shardOf(run.id)), sk },
-    { id: run.id, workflow: run.workflow },
-    undefined,
-    runs.expiresAt(run.deadlineMs),
-  );
+  await runs.store.put(openKey(run), { id: run.id, workflow: run.workflow, late: true }, undefined, runs.expiresAt(run.deadlineMs));
 }
 
-/** Takes a run off that list. */
-export async function closeList(runs: Runs, run: RunRecord): Promise<void> {
-  await runs.store.delete({ pk: openRunsPartition(shardOf(run.id)), sk: listSk(run.createdAtMs, run.id) });
+/** Takes a run off that list. @param late also one that was put back */
+export async function closeList(runs: Runs, run: RunRecord, late = false): Promise<void> {
+  await runs.store.delete(openKey(run), late ? undefined : { equals: { late: null } });
+}
+
+function openKey(run: RunRecord): Key {
+  return { pk: openRunsPartition(shardOf(run.id)), sk: listSk(run.createdAtMs, run.id) };
 }
 
 export async function putValue(runs: Runs, id: string, which: 'INPUT' | 'OUTPUT', value: Json, expiresAt: number): Promise<void> {
