@@ -22,7 +22,9 @@ function maestro(args: string[]): Promise<number> {
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
     child.on('error', reject);
-    child.on('close', (status) => (status === 0 ? resolve(performance.now() - started) : reject(new Error(`maestro ${args[0]}: exit ${status}: ${said}`))));
+    child.on('close', (status) =>
+      status === 0 ? resolve(performance.now() - started) : reject(new Error(`maestro ${args[0]}: exit ${status}: ${said}`)),
+    );
   });
 }
 
