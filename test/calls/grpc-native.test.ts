@@ -258,18 +258,18 @@ describe('compiling a proto file', () => {
     expect(fields).toEqual(['.a.b.M.T', '.a.b.T', '.a.b.T']);
   });
 
-  it('takes proto2 with its required fields, defaults and unpacked lists', async () => {
+  it('takes proto2 with its required fields and unpacked lists', async () => {
     const packed = await compile(
       'syntax = "proto2"; message A { required int32 a = 1; optional string b = 2 [default = "x"]; repeated int32 c = 3; repeated int32 d = 4 [packed = true]; }',
     );
     const message = files(packed)[0]?.messageType[0];
 
     expect(files(packed)[0]?.syntax).toBe('');
-    expect(message?.field.map(({ label, defaultValue, options }) => [label, defaultValue, options?.packed])).toEqual([
-      [2, '', undefined],
-      [1, 'x', undefined],
-      [3, '', undefined],
-      [3, '', true],
+    expect(message?.field.map(({ label, options }) => [label, options?.packed])).toEqual([
+      [2, undefined],
+      [1, undefined],
+      [3, undefined],
+      [3, true],
     ]);
   });
 });

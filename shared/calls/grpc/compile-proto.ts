@@ -158,7 +158,7 @@ class FileDescriber {
     const file = create(FileDescriptorProtoSchema, {
       name: path,
       package: scope,
-      syntax: syntax === 'proto3' ? 'proto3' : '',
+      ...(syntax === 'proto3' ? { syntax } : {}),
       dependency: imports.filter((imported) => isWellKnownFile(imported) || this.#parsed.has(imported)),
     });
     for (const nested of namespace.nestedArray) {
@@ -189,6 +189,7 @@ class FileDescriber {
     return message;
   }
 
+  /** proto2's `default` is left out: it is what a reader sees of a field that is not there, and JSON does not show such fields. */
   #field(field: protobuf.Field, scope: string, oneofs: readonly protobuf.OneOf[]): FieldDescriptorProto {
     const isMap = field instanceof protobuf.MapField;
     const options = field.options ?? {};
@@ -204,7 +205,6 @@ class FileDescriber {
         : this.#type(field.type, scope)),
       ...(oneof < 0 ? {} : { oneofIndex: oneof }),
       ...(options['proto3_optional'] === true ? { proto3Optional: true } : {}),
-      ...(options['default'] === undefined ? {} : { defaultValue: String(options['default']) }),
       ...(typeof options['packed'] === 'boolean' ? { options: { packed: options['packed'] } } : {}),
     });
   }
@@ -228,8 +228,8 @@ class FileDescriber {
         name: method.name,
         inputType: this.#type(method.requestType, scope).typeName ?? '',
         outputType: this.#type(method.responseType, scope).typeName ?? '',
-        clientStreaming: method.requestStream === true,
-        serverStreaming: method.responseStream === true,
+        ...(method.requestStream === true ? { clientStreaming: true } : {}),
+        ...(method.responseStream === true ? { serverStreaming: true } : {}),
       })),
     });
   }

@@ -130,7 +130,7 @@ function clientContext(request: CallRequest): string | undefined {
 }
 
 function judgeInvocation(answer: InvokeCommandOutput, label: Label, secrets: ReadonlyMap<string, string>): CallOutcome {
-  const text = answer.Payload === undefined ? '' : Buffer.from(answer.Payload).toString('utf8');
+  const text = answer.Payload ? Buffer.from(answer.Payload).toString('utf8') : '';
   const requestId = answer.$metadata.requestId;
   const detail: FailureDetail = { ...label, ...(requestId === undefined ? {} : { requestId }) };
   if (answer.FunctionError !== undefined) {
