@@ -11,6 +11,8 @@ import {
   errorInfo,
   findRun,
   isFinal,
+  listSteps,
+  owed,
   type RunRecord,
   readValue,
   requestCancel,
@@ -46,6 +48,10 @@ export async function undoChild(context: StepContext, message: ChildMessage): Pr
   }
   if (child.status === 'completed') {
     const undo = child.link?.undo;
+    if (!undo && !(await owesAnything(context, child))) {
+      await store.update(stepKey(run.id, message.at), { set: { owesNothing: true } }, { present: true });
+      return nothing;
+    }
     if (!undo) return startUndo(child, message);
     await undoByRequest(context, message, record, step, child, undo);
     return nothing;
@@ -65,6 +71,18 @@ function startUndo(child: RunRecord, { error }: ChildMessage): ChildResult {
   return { start: true, input };
 }
 
+/** A workflow whose steps have nothing to undo has no undo machine either. */
+async function owesAnything({ runs }: StepContext, child: RunRecord): Promise<boolean> {
+  return (await listSteps(runs, child.id)).some((step) => owed(step, child.round ?? 1) !== 'nothing');
+}
+
+/** False for an execution that has ended and whose record only has not heard of it yet: to cancel that one would be to make its end up. */
+async function isRunning({ executions }: StepContext, { execution }: RunRecord): Promise<boolean> {
+  if (!executions || execution === null) return true;
+  const status = await executions.status(execution);
+  return status === undefined || status === 'RUNNING';
+}
+
 /** The child's record once it has ended; a running one is cancelled first. */
 async function ended(context: StepContext, message: ChildMessage, id: string): Promise<RunRecord | undefined> {
   const { runs } = context;
@@ -72,7 +90,7 @@ async function ended(context: StepContext, message: ChildMessage, id: string): P
   for (let asked = false; ; asked = true) {
     const child = await findRun(runs, id);
     if (!child || isFinal(child.status)) return child;
-    if (!asked && child.status !== 'compensating') await requestCancel(runs, id);
+    if (!asked && child.status !== 'compensating' && (await isRunning(context, child))) await requestCancel(runs, id);
     if (runs.clock.now() >= until) {
       throw failure('Maestro.ServiceUnavailable', {
         step: message.step,

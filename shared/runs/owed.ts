@@ -21,7 +21,7 @@ export function owed(step: StepRecord, round: number): Owed {
   if ((step.undoState === 'undo_failed' || step.undoState === 'unresolved') && (step.undoRound ?? 0) >= round) return 'nothing';
   switch (step.state) {
     case 'child':
-      return 'child';
+      return step.owesNothing ? 'nothing' : 'child';
     case 'started':
     case 'waiting':
       return step.undo ? 'wait' : 'nothing';

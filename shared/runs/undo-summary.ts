@@ -84,7 +84,8 @@ export function deadLetter(run: RunRecord, { status, left, unresolved }: UndoSum
   };
 }
 
-function sortChild(summary: UndoSummary, { step, at, child, undoFailure }: StepRecord, status: RunStatus | undefined): void {
+function sortChild(summary: UndoSummary, { step, at, child, undoFailure, owesNothing }: StepRecord, status: RunStatus | undefined): void {
+  if (owesNothing) return;
   if (status === 'compensated') summary.undone.push({ step, at });
   else if (status === undefined || status === 'failed' || status === 'cancelled') return;
   else {
