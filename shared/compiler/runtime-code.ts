@@ -44,12 +44,15 @@ export function madeErrorCode(stepId: string, error: string, causeCode: string):
 }
 
 /**
- * The error of a join: the first failed branch in file order with the others in `also`, or null. `only`: names that count (a block that lets
+ * The error of a join: the first failed branch in file order with the others in `also`, or null. A branch that was only refused because another
+ * one failed (`Maestro.Stopped`) is no failure of its own and counts where there is no other. `only`: names that count (a block that lets
  * failures go still stops for these).
  */
 export function joinErrorCode(only: readonly string[] | null): string {
-  const all = '[$states.result.e]';
-  const counted = only === null ? all : `[$states.result.e[error in [${only.map((name) => `"${name}"`).join(', ')}]]]`;
+  const counted =
+    only === null
+      ? `($e := [$states.result.e]; $r := [$e[error != "Maestro.Stopped"]]; $count($r) > 0 ? $r : $e)`
+      : `[$states.result.e[error in [${only.map((name) => `"${name}"`).join(', ')}]]]`;
   return `($f := ${counted}; $count($f) = 0 ? null : $merge([$f[0], {"also": [$f[[1..$count($f)]], $f[0].also]}]))`;
 }
 
