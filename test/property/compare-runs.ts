@@ -24,9 +24,9 @@ export interface Told {
 export function toldBySimulation(simulation: Simulation): Told {
   const { status, output, error, calls, steps } = simulation;
   const places = (state: string): string[] => steps.filter((step) => step.run === '' && step.undoState === state).map((step) => step.at);
-  const left = steps
-    .filter((step) => step.run === '' && (step.undoState === 'undo_failed' || isFailedChild(step, simulation)))
-    .map((step) => step.at);
+  // A child that failed and was let go is its own affair as long as the run itself goes on.
+  const leftOver = steps.filter((step) => step.run === '' && (step.undoState === 'undo_failed' || isFailedChild(step, simulation)));
+  const left = status === 'completed' ? [] : leftOver.map((step) => step.at);
   return {
     status,
     output,

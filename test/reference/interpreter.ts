@@ -30,6 +30,9 @@ import type { Answer, ReferenceCall, ReferenceOptions, ReferenceResult } from '.
 const UNDO_RETRY: Retry = { attempts: 10, backoff: 'exponential', initialMs: 2_000, maxMs: 300_000 };
 const RETRYABLE = ['Maestro.ServiceUnavailable', 'Maestro.ServiceTimeout'];
 
+/** What a child's undo is to its parent. */
+const RECKONED = { failed: 'nothing', compensated: 'undone', compensation_failed: 'left' } as const;
+
 type Names = Map<string, Json>;
 
 /** Why a sequence stopped. */
@@ -209,16 +212,20 @@ class Run {
   async #parallel(step: ParallelStep, at: Surroundings): Promise<Json> {
     const block = this.#block(step);
     const inside = step.branches.map((branch) => ({ branch, names: new Map(at.names) }));
-    await this.#together(
-      step,
-      block,
-      inside.map(({ branch, names }, i) => async () => {
-        if (branch.when && !evaluateCondition(branch.when, names)) return null;
-        return this.#sequence(branch.steps, { ...this.#within(step, block, at), names, place: stepPlace(at.place, i + 1) });
-      }),
-      step.branches.length,
-    );
-    for (const { branch, names } of inside) for (const name of branch.steps.flatMap(namesOf)) at.names.set(name, names.get(name) ?? null);
+    try {
+      await this.#together(
+        step,
+        block,
+        inside.map(({ branch, names }, i) => async () => {
+          if (branch.when && !evaluateCondition(branch.when, names)) return null;
+          return this.#sequence(branch.steps, { ...this.#within(step, block, at), names, place: stepPlace(at.place, i + 1) });
+        }),
+        step.branches.length,
+      );
+    } finally {
+      // What a branch made before it failed is there for whoever goes on.
+      for (const { branch, names } of inside) for (const name of branch.steps.flatMap(namesOf)) at.names.set(name, names.get(name) ?? null);
+    }
     return null;
   }
 
@@ -264,7 +271,8 @@ class Run {
           failures[i] = failure;
           if (!block.settles) {
             block.cut = true;
-            throw failure;
+            // Nobody but a reader of the run sees this one: there is nothing to undo. The platform tells the block, not the step in it.
+            throw new Failure(step.id, failure.error);
           }
         }
       }
@@ -314,8 +322,13 @@ class Run {
     });
     const performed = { place: at.place, step: step.id, onUnknown: step.compensate?.onUnknown ?? false };
     if (ended !== null && ended.outcome === 'done') {
+      // Its undo sees the whole answer, whatever `select` keeps for later steps.
       const output = step.select ? selected(ended.value ?? null, step.select) : (ended.value ?? null);
-      this.#performed.push({ ...performed, unknown: false, undo: this.#undoOf(step, step.compensate, names, output, at.place) });
+      this.#performed.push({
+        ...performed,
+        unknown: false,
+        undo: this.#undoOf(step, step.compensate, names, ended.value ?? null, at.place),
+      });
       return output;
     }
     if (unknown) this.#performed.push({ ...performed, unknown, undo: this.#undoOf(step, step.compensate, names, null, at.place) });
@@ -371,11 +384,9 @@ class Run {
     if (at.blocks.some((block) => block.cut)) throw new CutOff();
     const own = step.compensate && this.#undoOf(step, step.compensate, names, ended.output, at.place);
     const undo = async (error: Json): Promise<'undone' | 'left' | 'nothing'> => {
-      if (ended.status === 'compensation_failed') return 'left';
-      if (ended.status !== 'completed') return 'nothing';
-      if (own) return own(error);
-      const status = await child.undo(failureOf(error));
-      return status === 'compensation_failed' ? 'left' : 'undone';
+      // A child that failed undid itself; that counts, for what it had done is undone.
+      if (ended.status !== 'completed') return RECKONED[ended.status];
+      return own ? own(error) : RECKONED[await child.undo(failureOf(error))];
     };
     this.#performed.push({ place: at.place, step: step.id, unknown: false, onUnknown: false, undo });
     if (ended.status === 'completed') return ended.output;

@@ -1,0 +1,228 @@
+// A run from its start to its end with no network and on a virtual clock: the compiled definition, the real engine, step function, recorder
+// and store; only the services and the time are made up.
+//
+//   S1. The same options give the same simulation, call by call.
+//   S2. A kill drops everything that a process has in memory. What was committed is taken up by a new process over the same database. The
+//       kill falls when the rest of the process has come to rest: what it would have done in that moment is as if it had been quicker.
+
+import { compile, substitute } from '../../shared/compiler/index.ts';
+import type { Json, JsonObject } from '../../shared/json.ts';
+import { createRun, findRun, isFinal, listSteps, type RunRecord, type Runs, readValue } from '../../shared/runs/index.ts';
+import { createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
+import type { HistoryEvent } from '../engine/index.ts';
+import { createMemoryBlobs } from './memory-blobs.ts';
+import { createMockCaller } from './mock-caller.ts';
+import { CHECKPOINT_FUNCTION, machineArn, type SimulatedProcess, STEP_FUNCTION, startProcess } from './process.ts';
+import { skippedSteps } from './skipped-steps.ts';
+import { answerToken } from './tokens.ts';
+import type { SimulatedCall, SimulatedRun, SimulatedStep, SimulateOptions, Simulation } from './types.ts';
+import { createVirtualClock } from './virtual-clock.ts';
+
+const DEFAULT_START_MS = Date.UTC(2026, 0, 1);
+/** Kills in one simulation, against a mock that kills for ever. */
+const MAX_KILLS = 100;
+/** The execution's name, which is the run's public id. */
+const RUN_ID = 'run_00000000000000000000000001';
+/** How often it is looked whether the records say that the run has ended, ms of virtual time. */
+const LOOK_MS = 1_000;
+
+/**
+ * Simulates one run.
+ * @returns what the services saw, what the records say, and how it ended
+ * @throws Error when a workflow does not compile, or when the run comes to a standstill
+ */
+export async function simulate(options: SimulateOptions): Promise<Simulation> {
+  const startMs = options.startMs ?? DEFAULT_START_MS;
+  const clock = createVirtualClock(startMs);
+  const database = openDatabase({ path: ':memory:', durability: 'process' });
+  const blobs = createMemoryBlobs();
+  const calls: SimulatedCall[] = [];
+  let kills = 0;
+  const boot = (): { process: SimulatedProcess; killed: Promise<'killed'>; drop: () => void } => {
+    let alive = true;
+    let tellKilled = (_: 'killed'): void => {};
+    const killed = new Promise<'killed'>((resolve) => {
+      tellKilled = resolve;
+    });
+    const store = createSqliteStore(database);
+    const process: SimulatedProcess = startProcess({
+      generation: kills + 1,
+      clock,
+      database,
+      store,
+      blobs,
+      jitter: options.jitter ?? 0.5,
+      workflowOf: (arn) => (arn.split(':')[6] ?? '').replace(/-undo$/, ''),
+      alive: () => alive,
+      onToken: (message, token) => answerToken({ clock, process, message, token, answer: options.answerToken, alive: () => alive }),
+      caller: createMockCaller({
+        clock,
+        startMs,
+        log: calls,
+        mock: (request) => {
+          clock.touch();
+          return options.mock(request);
+        },
+        runOf: (id) => whereIs(process.runs, id),
+        kill: () => {
+          alive = false;
+          tellKilled('killed');
+        },
+        alive: () => alive,
+      }),
+    });
+    return {
+      process,
+      killed,
+      drop: () => {
+        alive = false;
+        process.engine.close();
+      },
+    };
+  };
+
+  try {
+    let now = boot();
+    await clock.run(register(now.process, options));
+    const executionArn = await clock.run(begin(now.process, options));
+    for (;;) {
+      const ended = await clock.run(Promise.race([now.killed, waitForEnd(now.process, clock)]));
+      if (ended === 'ended') break;
+      if (++kills > MAX_KILLS) throw new Error(`The mock killed the process ${MAX_KILLS} times; a simulation ends there.`);
+      await clock.settle();
+      now.drop();
+      clock.dropTimers();
+      await clock.settle();
+      now = boot();
+      await clock.run(now.process.engine.recover());
+    }
+    return await clock.run(collect(now.process, options, { executionArn, calls, kills, tookMs: clock.now() - startMs }));
+  } finally {
+    clock.dropTimers();
+    database.close();
+  }
+}
+
+/** Compiles the workflows and makes their state machines. */
+async function register({ engine }: SimulatedProcess, { workflow, children = [] }: SimulateOptions): Promise<void> {
+  const all = [workflow, ...children];
+  for (const one of all) {
+    const compiled = compile(one, { children: all.filter((other) => other !== one) });
+    const error = compiled.diagnostics.find(({ severity }) => severity === 'error');
+    if (error) throw new Error(`${one.file}: ${error.message}`);
+    const values: { [placeholder: string]: string } = {};
+    for (const [placeholder, { kind, workflow: child }] of Object.entries(compiled.needs.substitutions)) {
+      values[placeholder] = substitution(kind, child ?? '');
+    }
+    const type = one.execution === 'express' ? 'EXPRESS' : 'STANDARD';
+    const machine = async (name: string, definition: JsonObject): Promise<void> => {
+      await engine.createStateMachine({ name, definition: JSON.stringify(substitute(definition, values)), type });
+    };
+    await machine(one.name, compiled.definition);
+    if (compiled.undoDefinition) await machine(`${one.name}-undo`, compiled.undoDefinition);
+  }
+}
+
+function substitution(kind: 'step' | 'checkpoint' | 'bus' | 'workflow' | 'undo', child: string): string {
+  switch (kind) {
+    case 'step':
+      return STEP_FUNCTION;
+    case 'checkpoint':
+      return CHECKPOINT_FUNCTION;
+    case 'bus':
+      return 'default';
+    case 'workflow':
+      return machineArn(child);
+    case 'undo':
+      return machineArn(`${child}-undo`);
+  }
+}
+
+async function begin({ engine, runs }: SimulatedProcess, { workflow, input }: SimulateOptions): Promise<string> {
+  await createRun(runs, { id: RUN_ID, workflow: workflow.name, version: workflow.version, input });
+  const { executionArn } = await engine.startExecution({
+    stateMachineArn: machineArn(workflow.name),
+    name: RUN_ID,
+    input: { value: input },
+  });
+  return executionArn;
+}
+
+/** Resolves when the first run's record says that it has ended. */
+function waitForEnd({ runs }: SimulatedProcess, clock: ReturnType<typeof createVirtualClock>): Promise<'ended'> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      findRun(runs, RUN_ID).then((run) => {
+        if (run && isFinal(run.status)) resolve('ended');
+        else clock.setTimer(LOOK_MS, look);
+      }, reject);
+    };
+    look();
+  });
+}
+
+// ---- what came of it
+
+async function collect(
+  process: SimulatedProcess,
+  { workflow }: SimulateOptions,
+  told: { executionArn: string; calls: SimulatedCall[]; kills: number; tookMs: number },
+): Promise<Simulation> {
+  const { runs, engine } = process;
+  const run = await findRun(runs, RUN_ID);
+  if (!run) throw new Error('The run left no record.');
+  const steps: SimulatedStep[] = [];
+  const all: SimulatedRun[] = [];
+  await collectRuns(process, run, '', all, steps);
+  const history = historyOf(engine, told.executionArn);
+  return {
+    status: run.status,
+    output: (await readValue(runs, RUN_ID, 'OUTPUT')) ?? null,
+    error: run.error ? { step: run.error.step, error: run.error.error, message: run.error.message } : null,
+    calls: told.calls,
+    runs: all,
+    steps,
+    skipped: skippedSteps(workflow, history),
+    report: (run.report as Json | undefined) ?? null,
+    history,
+    transitions: history.filter((event) => event.type.endsWith('StateEntered')).length,
+    kills: told.kills,
+    tookMs: told.tookMs,
+  };
+}
+
+async function collectRuns(
+  process: SimulatedProcess,
+  record: RunRecord,
+  path: string,
+  all: SimulatedRun[],
+  steps: SimulatedStep[],
+): Promise<void> {
+  all.push({ run: path, id: record.id, workflow: record.workflow, status: record.status });
+  for (const step of await listSteps(process.runs, record.id)) {
+    steps.push({ ...step, run: path });
+    if (step.child === undefined) continue;
+    const child = await findRun(process.runs, step.child);
+    if (child) await collectRuns(process, child, path === '' ? step.at : `${path}/${step.at}`, all, steps);
+  }
+}
+
+/** Where a run stands: by the links that its executions carry. */
+async function whereIs(runs: Runs, id: string): Promise<{ run: string; workflow: string }> {
+  const record = await findRun(runs, id);
+  const parent = record?.link?.parent;
+  const workflow = record?.workflow ?? '';
+  if (!parent) return { run: '', workflow };
+  const above = await whereIs(runs, parent.run);
+  return { run: above.run === '' ? parent.at : `${above.run}/${parent.at}`, workflow };
+}
+
+function historyOf(engine: SimulatedProcess['engine'], executionArn: string): HistoryEvent[] {
+  const events: HistoryEvent[] = [];
+  for (let nextToken: string | undefined; ; ) {
+    const page = engine.getHistory({ executionArn, maxResults: 1_000, ...(nextToken === undefined ? {} : { nextToken }) });
+    events.push(...page.items);
+    if (page.nextToken === undefined) return events;
+    nextToken = page.nextToken;
+  }
+}
