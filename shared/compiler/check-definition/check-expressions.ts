@@ -3,7 +3,7 @@
 import { isJsonObject, type Json } from '../../json.ts';
 import { isExpression } from './check-shape.ts';
 import { type ExpressionFacts, readExpression } from './expression-tree.ts';
-import { type CheckLevel, catchesAll, type Report, type StateSite } from './machine.ts';
+import type { CheckLevel, Report, StateSite } from './machine.ts';
 
 /** An expression where it stands. */
 export interface ExpressionSite {
@@ -12,7 +12,7 @@ export interface ExpressionSite {
   state: StateSite;
   /** What of `$states` there is besides `input` and `context`. */
   offers: 'result' | 'errorOutput' | null;
-  /** A failure here would end the run with nothing undone. */
+  /** A failure here cannot be caught, and would end the run with nothing undone. */
   cannotFail: boolean;
   isCondition: boolean;
 }
@@ -52,12 +52,11 @@ const CONTEXT: { readonly [part: string]: readonly string[] } = {
 /** Parses every expression of a state and reports what is wrong with each by itself. */
 export function checkExpressions(state: StateSite, level: CheckLevel, report: Report): ExpressionSite[] {
   const found: ExpressionSite[] = [];
-  const caught = state.machine.caught || catchesAll(state.state);
   for (const field of fieldsOf(state)) {
     leaves(field.value, field.at, (text, at) => {
       const facts = parse(text, at, level, report);
       if (facts === null) return;
-      const cannotFail = field.neverCaught ? !state.machine.caught : !caught && !hasCatch(state);
+      const cannotFail = field.neverCaught && !state.machine.caught;
       const site: ExpressionSite = { facts, at, state, offers: field.offers, cannotFail, isCondition: field.isCondition === true };
       checkRefused(site, report);
       if (level === 'ours') checkOurs(site, report);
@@ -69,10 +68,9 @@ export function checkExpressions(state: StateSite, level: CheckLevel, report: Re
 
 function fieldsOf({ state, type, at }: StateSite): Field[] {
   const hasResult = type === 'Task' || type === 'Parallel' || type === 'Map';
-  const catchable = hasResult;
   const fields: Field[] = [];
   const add = (name: string, offers: Field['offers'] = null): void => {
-    fields.push({ value: state[name], at: `${at}/${name}`, offers, neverCaught: !catchable });
+    fields.push({ value: state[name], at: `${at}/${name}`, offers, neverCaught: !hasResult });
   };
   for (const name of ['Arguments', 'TimeoutSeconds', 'HeartbeatSeconds', 'Credentials', 'Items', 'ItemSelector', 'MaxConcurrency'])
     add(name);
@@ -101,10 +99,6 @@ function fieldsOf({ state, type, at }: StateSite): Field[] {
     }
   }
   return fields;
-}
-
-function hasCatch({ state }: StateSite): boolean {
-  return Array.isArray(state['Catch']) && state['Catch'].length > 0;
 }
 
 function leaves(value: Json | undefined, at: string, visit: (text: string, at: string) => void): void {
@@ -161,7 +155,9 @@ function checkOurs(site: ExpressionSite, report: Report): void {
   if (site.isCondition && !facts.isBoolean) report('CONDITION_NOT_BOOLEAN', 'A condition has to give true or false whatever it reads', at);
   if (!site.cannotFail) return;
   for (const name of facts.failing) report('UNCAUGHT_FAILURE', `'$${name}' may fail here, where nothing catches it`, at);
-  if (facts.mayBeMissing) report('UNCAUGHT_FAILURE', 'The expression may give nothing here, where nothing catches it', at);
+  // A Fail ends the run either way.
+  if (facts.mayBeMissing && site.state.type !== 'Fail')
+    report('UNCAUGHT_FAILURE', 'The expression may give nothing here, where nothing catches it', at);
 }
 
 function checkMember({ at, state, offers }: ExpressionSite, names: readonly string[], report: Report): void {

@@ -9,11 +9,13 @@ interface Node {
   [field: string]: unknown;
 }
 
-/** A read of `$states`: the names after it, as far as they are plain. */
+/** What an expression does, as far as its text tells. */
 export interface ExpressionFacts {
   /** Variables read, without those that the expression binds itself. */
   reads: Set<string>;
-  /** Names after `$states`: `['context', 'Map']`. */
+  /** Variables whose existence is tested: reading them is safe though nothing may have assigned them. */
+  tested: Set<string>;
+  /** Names after `$states`, as far as they are plain: `['context', 'Map']`. */
   states: string[][];
   /** Heads of paths that are bare names, at a place where Step Functions refuses them. */
   bareNames: string[];
@@ -63,6 +65,7 @@ export function readExpression(text: string): ExpressionFacts {
   const root = jsonata(text).ast() as unknown as Node;
   const facts: ExpressionFacts = {
     reads: new Set(),
+    tested: new Set(),
     states: [],
     bareNames: [],
     roots: [],
@@ -91,7 +94,7 @@ function visit(node: Node, inStep: boolean, depth: number, facts: ExpressionFact
   };
   switch (node.type) {
     case 'path':
-      visitPath(node, inStep, facts, go);
+      visitPath(node, facts, go);
       break;
     case 'variable':
       readVariable(node, inStep, facts);
@@ -128,7 +131,7 @@ function visit(node: Node, inStep: boolean, depth: number, facts: ExpressionFact
   if (node.type !== 'path' && isNode(node['group'])) go(node['group']['lhs'], true);
 }
 
-function visitPath(node: Node, inStep: boolean, facts: ExpressionFacts, go: (child: unknown, step?: boolean) => void): void {
+function visitPath(node: Node, facts: ExpressionFacts, go: (child: unknown, step?: boolean) => void): void {
   const steps = nodes(node['steps']);
   const [head, ...rest] = steps;
   if (head?.type === 'variable' && head.value === 'states') facts.states.push(plainNames(rest));
@@ -138,7 +141,6 @@ function visitPath(node: Node, inStep: boolean, facts: ExpressionFacts, go: (chi
     if (step.type === 'sort') for (const term of nodes(step['terms'])) go(term['expression'], true);
   }
   if (isNode(node['group'])) go(node['group']['lhs'], true);
-  void inStep;
 }
 
 function readVariable(node: Node, inStep: boolean, facts: ExpressionFacts): void {
@@ -152,7 +154,10 @@ function noteCall(node: Node, facts: ExpressionFacts): void {
   const procedure = node['procedure'];
   if (!isNode(procedure) || procedure.type !== 'variable') return;
   const name = String(procedure.value);
-  if (FAILING.has(name) || (name === 'parse' && !buildsJson(nodes(node['arguments'])[0]))) facts.failing.push(name);
+  const [first] = nodes(node['arguments']);
+  const tested = first?.type === 'path' ? nodes(first['steps'])[0] : first;
+  if (name === 'exists' && tested?.type === 'variable') facts.tested.add(String(tested.value));
+  if (FAILING.has(name) || (name === 'parse' && !buildsJson(first))) facts.failing.push(name);
 }
 
 /** JSON put together by the expression itself: its text begins with a literal brace. */
@@ -199,13 +204,23 @@ function mayBeMissing(node: Node, bound: ReadonlySet<string>): boolean {
   if (node.type !== 'path') return false;
   const [head, ...rest] = nodes(node['steps']);
   if (head?.type !== 'variable' || bound.has(String(head.value))) return false;
-  const names = plainNames(rest);
-  return head.value === 'states' ? !ALWAYS_THERE.includes(names.join('/')) : rest.length > 0;
+  if (rest.some((step) => step['stages'] !== undefined)) return true;
+  // A constructor as the last step makes one value of what it stands on.
+  const last = rest.at(-1);
+  const way = last?.type === 'unary' ? rest.slice(0, -1) : rest;
+  if (head.value !== 'states') return way.length > 0;
+  const names = plainNames(way);
+  return names.length < way.length || !ALWAYS_THERE.includes(names.join('/'));
 }
 
 function plainNames(steps: readonly Node[]): string[] {
-  const end = steps.findIndex((step) => step.type !== 'name' || step['stages'] !== undefined);
-  return (end < 0 ? steps : steps.slice(0, end)).map((step) => String(step.value));
+  const names: string[] = [];
+  for (const step of steps) {
+    if (step.type !== 'name') break;
+    names.push(String(step.value));
+    if (step['stages'] !== undefined) break;
+  }
+  return names;
 }
 
 function nodes(value: unknown): Node[] {
