@@ -1,3 +1,3 @@
 export { type CompileExpression, createExpressionCompiler } from './compile-expression.ts';
-export { compileTemplate, EvaluationError, expressionText, normalise, type Template } from './template.ts';
+export { compileTemplate, EvaluationError, expressionText, type Template } from './template.ts';
 export type { Env, Expression, ExpressionServices, StatesObject, Variables } from './types.ts';

@@ -27,7 +27,7 @@ export function jsonataExpression(text: string, services: ExpressionServices): E
   });
   return {
     text,
-    sync: false,
+    fast: false,
     evaluate(env) {
       evaluations = 0;
       return compiled.evaluate(undefined, bind(env));

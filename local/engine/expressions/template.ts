@@ -1,7 +1,8 @@
 // A field of a state: plain JSON with expressions in it. Compiled once per definition.
 
-import { type Json, setOwn } from '../../../shared/json.ts';
+import { type Json, type JsonObject, setOwn } from '../../../shared/json.ts';
 import type { CompileExpression } from './compile-expression.ts';
+import { normalise } from './normalise.ts';
 import type { Env, Expression } from './types.ts';
 
 /** A failed leaf. `detail` is the sentence that AWS puts into the cause; `location` the field, such as `Output/a[0]`. */
@@ -23,13 +24,11 @@ export interface Template {
   readonly constant: Json | undefined;
   /** The expression, where the whole field is one. */
   readonly expression: Expression | undefined;
-  /** True: `evaluate` returns the value, never a promise. */
-  readonly sync: boolean;
-  /** @throws EvaluationError */
+  /** The value; a promise of it where an expression is left to jsonata. Throws (or rejects with) EvaluationError. */
   evaluate(env: Env): Json | Promise<Json>;
 }
 
-type Node = { sync: boolean; constant: boolean; evaluate(env: Env): Json | Promise<Json> };
+type Node = { constant: boolean; evaluate(env: Env): Json | Promise<Json> };
 
 /** The text of an expression, or undefined for any other value. Only a text that starts with exactly `{%` and ends with `%}` is one. */
 export function expressionText(value: Json): string | undefined {
@@ -45,7 +44,6 @@ export function compileTemplate(value: Json, field: string, compile: CompileExpr
     field,
     constant: node.constant ? value : undefined,
     expression: text === undefined ? undefined : compile(text),
-    sync: node.sync,
     evaluate: node.evaluate,
   };
 }
@@ -63,7 +61,7 @@ function build(value: Json, location: string, compile: CompileExpression): Node 
   return values.every((item) => item.constant) ? constant(value) : record(keys, values);
 }
 
-const constant = (value: Json): Node => ({ sync: true, constant: true, evaluate: () => value });
+const constant = (value: Json): Node => ({ constant: true, evaluate: () => value });
 
 function leaf(expression: Expression, location: string): Node {
   const failed = (error: unknown): never => {
@@ -81,11 +79,7 @@ function leaf(expression: Expression, location: string): Node {
       );
     return json;
   };
-  if (!expression.sync) {
-    return { sync: false, constant: false, evaluate: (env) => (expression.evaluate(env) as Promise<unknown>).then(check, failed) };
-  }
   return {
-    sync: true,
     constant: false,
     evaluate(env) {
       let value: unknown;
@@ -94,47 +88,55 @@ function leaf(expression: Expression, location: string): Node {
       } catch (error) {
         return failed(error);
       }
-      return check(value);
+      return value instanceof Promise ? value.then(check, failed) : check(value);
     },
   };
 }
 
 function list(items: Node[]): Node {
-  if (items.every((item) => item.sync))
-    return { sync: true, constant: false, evaluate: (env) => items.map((item) => item.evaluate(env) as Json) };
   return {
-    sync: false,
     constant: false,
-    async evaluate(env) {
+    evaluate(env) {
       const out: Json[] = [];
-      for (const item of items) out.push(await item.evaluate(env));
+      for (const [i, item] of items.entries()) {
+        const value = item.evaluate(env);
+        if (value instanceof Promise) return restOfList(value, items.slice(i + 1), out, env);
+        out.push(value);
+      }
       return out;
     },
   };
 }
 
+async function restOfList(first: Promise<Json>, rest: Node[], out: Json[], env: Env): Promise<Json> {
+  out.push(await first);
+  for (const item of rest) out.push(await item.evaluate(env));
+  return out;
+}
+
+type Member = readonly [key: string, node: Node];
+
 function record(keys: string[], values: Node[]): Node {
-  const entries = keys.map((key, i) => [key, values[i] as Node] as const);
-  if (values.every((value) => value.sync)) {
-    return {
-      sync: true,
-      constant: false,
-      evaluate(env) {
-        const out: { [key: string]: Json } = {};
-        for (const [key, node] of entries) setOwn(out, key, node.evaluate(env) as Json);
-        return out;
-      },
-    };
-  }
+  const members = keys.map((key, i): Member => [key, values[i] as Node]);
   return {
-    sync: false,
     constant: false,
-    async evaluate(env) {
-      const out: { [key: string]: Json } = {};
-      for (const [key, node] of entries) setOwn(out, key, await node.evaluate(env));
+    evaluate(env) {
+      const out: JsonObject = {};
+      for (let i = 0; i < members.length; i++) {
+        const [key, node] = members[i] as Member;
+        const value = node.evaluate(env);
+        if (value instanceof Promise) return restOfRecord(key, value, members.slice(i + 1), out, env);
+        setOwn(out, key, value);
+      }
       return out;
     },
   };
+}
+
+async function restOfRecord(key: string, first: Promise<Json>, rest: Member[], out: JsonObject, env: Env): Promise<Json> {
+  setOwn(out, key, await first);
+  for (const [next, node] of rest) setOwn(out, next, await node.evaluate(env));
+  return out;
 }
 
 function reasonOf(error: unknown): string {
@@ -146,58 +148,4 @@ function reasonOf(error: unknown): string {
 
 function describeBad(value: unknown): string {
   return value === undefined ? 'returned nothing (undefined).' : 'returned an unsupported result type.';
-}
-
-/**
- * A result as plain JSON: jsonata's sequences lose their marks, numbers that JSON cannot hold become text as on AWS. undefined for what is
- * no JSON at all (undefined, a function).
- */
-export function normalise(value: unknown): Json | undefined {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return value;
-    case 'number':
-      return Number.isFinite(value) ? (Object.is(value, -0) ? 0 : value) : String(value);
-    case 'object':
-      break;
-    default:
-      return undefined;
-  }
-  if (value === null) return null;
-  if (Array.isArray(value)) return normaliseList(value);
-  if ('_jsonata_function' in value || '_jsonata_lambda' in value || value instanceof RegExp) return undefined;
-  return normaliseRecord(value as { [key: string]: unknown });
-}
-
-function normaliseList(value: unknown[]): Json | undefined {
-  let copy: Json[] | undefined =
-    Object.hasOwn(value, 'sequence') || Object.hasOwn(value, 'outerWrapper') || Object.hasOwn(value, 'cons') ? [] : undefined;
-  for (let i = 0; i < value.length; i++) {
-    const item = normalise(value[i]);
-    if (item === undefined) return undefined;
-    if (!copy && item !== value[i]) copy = value.slice(0, i) as Json[];
-    copy?.push(item);
-  }
-  return copy ?? (value as Json[]);
-}
-
-function normaliseRecord(value: { [key: string]: unknown }): Json | undefined {
-  let copy: { [key: string]: Json } | undefined;
-  for (const key of Object.keys(value)) {
-    const item = normalise(value[key]);
-    if (item === undefined && value[key] !== undefined) return undefined;
-    if (!copy && item !== value[key]) copy = copyBefore(value, key);
-    if (copy && item !== undefined) setOwn(copy, key, item);
-  }
-  return copy ?? (value as { [key: string]: Json });
-}
-
-function copyBefore(value: { [key: string]: unknown }, end: string): { [key: string]: Json } {
-  const copy: { [key: string]: Json } = {};
-  for (const key of Object.keys(value)) {
-    if (key === end) break;
-    setOwn(copy, key, value[key] as Json);
-  }
-  return copy;
 }

@@ -31,7 +31,8 @@ export interface ExpressionServices {
 export interface Expression {
   /** The text between `{%` and `%}`, trimmed: as AWS shows it in causes. */
   readonly text: string;
-  /** True: `evaluate` never returns a promise. */
-  readonly sync: boolean;
+  /** Compiled: `evaluate` gives a promise only where an evaluation is left to jsonata. */
+  readonly fast: boolean;
+  /** The value as jsonata would give it, or a promise of it. */
   evaluate(env: Env): unknown;
 }

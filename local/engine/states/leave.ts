@@ -60,15 +60,8 @@ export function* leave(thread: Thread, visit: Visit, leaving: Leaving): Flow<Lef
   let assigned: JsonObject | undefined;
   if (leaving.output || leaving.assign) {
     const env = thread.env(visit, leaving.states);
-    if (leaving.output)
-      output = asPayload(
-        leaving.output.sync ? evaluateNow(thread, visit, leaving.output, env) : yield* evaluate(thread, visit, leaving.output, env),
-        leaving.known,
-      );
-    if (leaving.assign)
-      assigned = (
-        leaving.assign.sync ? evaluateNow(thread, visit, leaving.assign, env) : yield* evaluate(thread, visit, leaving.assign, env)
-      ) as JsonObject;
+    if (leaving.output) output = asPayload(yield* evaluate(thread, visit, leaving.output, env), leaving.known);
+    if (leaving.assign) assigned = (yield* evaluate(thread, visit, leaving.assign, env)) as JsonObject;
   }
   if (output.at === undefined && tooLarge(textOf(output))) throw sizeExceeded(visit.state.name);
   const variables = assigned ? assign(thread, visit, assigned, [output, ...leaving.known]) : undefined;
@@ -131,20 +124,10 @@ export function sizeExceeded(what: string): StateError {
 
 /** Evaluates a field; a failure is written as EvaluationFailed and thrown as the state's error. */
 export function* evaluate(thread: Thread, visit: Visit, template: Template, env: Env): Flow<Json> {
-  if (template.sync) return evaluateNow(thread, visit, template, env);
   throwRecordedFailure(thread);
   try {
-    return (yield template.evaluate(env) as Promise<Json>) as Json;
-  } catch (error) {
-    throw evaluationFailed(thread, visit, error);
-  }
-}
-
-/** As `evaluate`, for a template that never gives way. */
-export function evaluateNow(thread: Thread, visit: Visit, template: Template, env: Env): Json {
-  throwRecordedFailure(thread);
-  try {
-    return template.evaluate(env) as Json;
+    const value = template.evaluate(env);
+    return value instanceof Promise ? ((yield value) as Json) : value;
   } catch (error) {
     throw evaluationFailed(thread, visit, error);
   }

@@ -10,7 +10,7 @@ import { performLambda } from '../tasks/lambda.ts';
 import { performEvents } from '../tasks/put-events.ts';
 import { performExecution } from '../tasks/start-execution.ts';
 import type { Flow, Thread, Visit } from '../thread.ts';
-import { asPayload, enter, evaluate, evaluateNow, type Left, leave, sizeExceeded, wholeNumber } from './leave.ts';
+import { asPayload, enter, evaluate, type Left, leave, sizeExceeded, wholeNumber } from './leave.ts';
 import { recovering } from './recovery.ts';
 
 /** Task: the result, or `Output`, goes on. `TimeoutSeconds` and `HeartbeatSeconds` are per attempt. */
@@ -62,10 +62,7 @@ function* schedule(thread: Thread, visit: Visit, state: TaskState): Flow<Attempt
   let parameters = visit.input;
   if (state.arguments) {
     const env = thread.env(visit);
-    parameters = asPayload(
-      state.arguments.sync ? evaluateNow(thread, visit, state.arguments, env) : yield* evaluate(thread, visit, state.arguments, env),
-      [visit.input],
-    );
+    parameters = asPayload(yield* evaluate(thread, visit, state.arguments, env), [visit.input]);
   }
   const timeoutSeconds = yield* wholeNumber(thread, visit, state.timeoutSeconds, 1);
   const heartbeatSeconds = yield* wholeNumber(thread, visit, state.heartbeatSeconds, 1);
