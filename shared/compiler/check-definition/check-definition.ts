@@ -4,7 +4,7 @@ import { isJsonObject, type Json } from '../../json.ts';
 import { checkErrorHandling } from './check-errors.ts';
 import { checkExpressions, type ExpressionSite } from './check-expressions.ts';
 import { checkFlow, checkNames } from './check-flow.ts';
-import { checkMachine, checkState, isJsonata } from './check-shape.ts';
+import { checkMachine, checkState, checkStateLanguage, isJsonata } from './check-shape.ts';
 import { checkVariables } from './check-variables.ts';
 import { type CheckLevel, type DefinitionIssue, machinesOf, type Report } from './machine.ts';
 
@@ -31,6 +31,7 @@ export function checkDefinition(definition: Json, level: CheckLevel): Definition
   const machines = machinesOf(definition);
   const expressions: ExpressionSite[] = [];
   for (const site of machines.flatMap((machine) => machine.states)) {
+    checkStateLanguage(definition, site, level, report);
     if (!isJsonata(definition, site.state)) continue;
     checkState(site, level, report);
     checkErrorHandling(site.state, site.at, report);

@@ -83,6 +83,17 @@ export function checkMachine(machine: Json, at: string, level: CheckLevel, repor
   if (at === '') checkLanguage(machine, level, report);
 }
 
+/** A state's query language, which only the machine should name. */
+export function checkStateLanguage(definition: JsonObject, { state, at }: StateSite, level: CheckLevel, report: Report): void {
+  const language = state['QueryLanguage'];
+  if (language === undefined) return;
+  if (level === 'ours') report('QUERY_LANGUAGE', "'QueryLanguage' stands at the top only", at);
+  // Recorded text of the refusal.
+  if (language === 'JSONPath' && definition['QueryLanguage'] === 'JSONata') {
+    schema("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine", at, report);
+  }
+}
+
 /** One JSONata state. */
 export function checkState(site: StateSite, level: CheckLevel, report: Report): void {
   const { state, type, at, name } = site;
@@ -93,7 +104,7 @@ export function checkState(site: StateSite, level: CheckLevel, report: Report): 
   for (const field of REQUIRED.get(type) ?? []) {
     if (state[field] === undefined && !(field === 'ItemProcessor' && state['Iterator'] !== undefined)) missing(field, at, report);
   }
-  for (const field of Object.keys(state)) checkField(site, field, allowed, level, report);
+  for (const field of Object.keys(state)) checkField(at, field, allowed, level, report);
   checkTransition(site, report);
   if (type === 'Wait') checkWait(state, at, report);
   if (type === 'Task') checkTask(state, at, level, report);
@@ -127,16 +138,7 @@ function checkLanguage(definition: JsonObject, level: CheckLevel, report: Report
   if (level === 'ours' && language !== 'JSONata') report('QUERY_LANGUAGE', "The machine has to say 'QueryLanguage': 'JSONata'", '');
 }
 
-function checkField(site: StateSite, field: string, allowed: ReadonlySet<string>, level: CheckLevel, report: Report): void {
-  const { state, at, machine } = site;
-  if (field === 'QueryLanguage') {
-    // Recorded: a state cannot go back to JSONPath under a JSONata machine.
-    if (level === 'ours') report('QUERY_LANGUAGE', "'QueryLanguage' stands at the top only", at);
-    else if (state[field] === 'JSONPath' && machine.outer === null) {
-      schema("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine", at, report);
-    }
-    return;
-  }
+function checkField(at: string, field: string, allowed: ReadonlySet<string>, level: CheckLevel, report: Report): void {
   if (allowed.has(field)) return;
   const known = JSONPATH_FIELDS.has(field) || [...FIELDS.values()].some((fields) => fields.has(field));
   // A field that means something elsewhere is refused (reported for `TimeoutSeconds` of Map and Parallel); about any other nothing is known.

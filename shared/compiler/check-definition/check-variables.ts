@@ -32,7 +32,7 @@ export function checkVariables(
   }
   for (const { facts, at, state } of expressions) {
     for (const name of facts.reads) {
-      if (name === 'states' || FUNCTIONS.has(name) || facts.tested.has(name) || isVisible(state.machine, name, assigned)) continue;
+      if (FUNCTIONS.has(name) || facts.tested.has(name) || isVisible(state.machine, name, assigned)) continue;
       report('UNKNOWN_VARIABLE', `'$${name}' is assigned nowhere that can be seen from here`, at);
     }
   }

@@ -134,8 +134,9 @@ function visit(node: Node, inStep: boolean, depth: number, facts: ExpressionFact
 function visitPath(node: Node, facts: ExpressionFacts, go: (child: unknown, step?: boolean) => void): void {
   const steps = nodes(node['steps']);
   const [head, ...rest] = steps;
-  if (head?.type === 'variable' && head.value === 'states') facts.states.push(plainNames(rest));
-  if (head !== undefined) go(head);
+  const isStates = head?.type === 'variable' && head.value === 'states' && head['predicate'] === undefined;
+  if (isStates) facts.states.push(plainNames(rest));
+  else if (head !== undefined) go(head);
   for (const step of rest) {
     go(step, true);
     if (step.type === 'sort') for (const term of nodes(step['terms'])) go(term['expression'], true);
@@ -146,6 +147,7 @@ function visitPath(node: Node, facts: ExpressionFacts, go: (child: unknown, step
 function readVariable(node: Node, inStep: boolean, facts: ExpressionFacts): void {
   const name = String(node.value);
   if (name === '$') facts.roots.push('$$');
+  else if (name === 'states') facts.states.push([]);
   else if (name !== '') facts.reads.add(name);
   else if (!inStep) facts.roots.push('$');
 }
