@@ -4,6 +4,7 @@
 //   H2. What is dialled are addresses that the egress gate allowed; the name is the authority and the name that the certificate is for.
 //   H3. A channel that failed is not used again, so that the next call looks the name up afresh.
 
+import { createSecureContext } from 'node:tls';
 import { type ChannelOptions, Client, connectivityState, credentials } from '@grpc/grpc-js';
 import type { Clock } from '../../clock.ts';
 import type { Address, Egress } from '../egress.ts';
@@ -135,7 +136,7 @@ async function connect(target: GrpcTarget, tls: boolean, egress: Egress, clock: 
   const addresses = await egress.resolve(target.hostname);
   const dials = dialStrings(addresses, target.port);
   for (const dial of dials) {
-    const client = new Client(dial, tls ? credentials.createSsl() : credentials.createInsecure(), channelOptions(target, tls));
+    const client = new Client(dial, tls ? credentials.createFromSecureContext(createSecureContext()) : credentials.createInsecure(), channelOptions(target, tls));
     const readiness = await ready(client, clock.now() + CONNECT_TIMEOUT_MS, clock);
     if (readiness === 'ready') return client;
     client.close();
