@@ -10,6 +10,7 @@ import type { CheckContext } from './check-context.ts';
 import { checkExpression, type Names, type Rules } from './check-expression.ts';
 import type { Maker } from './check-names.ts';
 import type { Compensate, Expr, Service, Step, SwitchStep, Template, TextPart } from './model.ts';
+import { createScope } from './scope-chain.ts';
 import { compensateOf, innerLists, namesMadeBy } from './walk.ts';
 
 interface Flow {
@@ -20,12 +21,12 @@ interface Flow {
 /** Checks every expression of the workflow in the scope where it stands. */
 export function checkDataFlow(context: CheckContext, makers: ReadonlyMap<string, Maker[]>): void {
   const flow: Flow = { context, makers };
-  const names: Names = new Map();
+  const names: Names = createScope();
   checkList(flow, context.workflow.steps, names, []);
   checkTemplate(flow, context.workflow.output, { names, step: null, parents: [] });
   const used = usedServices(context);
   for (const service of Object.values(context.workflow.services))
-    if (!used.has(service.name)) checkServiceUse(flow, service, { names: new Map(), step: null, parents: [] });
+    if (!used.has(service.name)) checkServiceUse(flow, service, { names: createScope(), step: null, parents: [] });
 }
 
 function usedServices({ workflow }: CheckContext): Set<string> {
@@ -66,16 +67,16 @@ function checkKind(flow: Flow, step: Step, rules: Rules): void {
       const made: Names[] = [];
       for (const branch of step.branches) {
         if (branch.when !== null) checkExpr(flow, branch.when, rules);
-        const names: Names = new Map(rules.names);
+        const names: Names = createScope(rules.names);
         checkList(flow, branch.steps, names, inside);
         made.push(names);
       }
-      for (const names of made) for (const [name, certainty] of names) if (!rules.names.has(name)) rules.names.set(name, certainty);
+      for (const names of made) for (const [name, certainty] of names.own()) rules.names.set(name, certainty);
       return;
     }
     case 'foreach': {
       checkExpr(flow, step.items, rules);
-      const names: Names = new Map(rules.names);
+      const names: Names = createScope(rules.names);
       for (const name of ['item', 'index', step.as]) names.set(name, 'always');
       checkList(flow, step.steps, names, inside);
       return;
@@ -109,19 +110,20 @@ function checkSwitch(flow: Flow, step: SwitchStep, rules: Rules, inside: readonl
   const ways: Names[] = [];
   for (const branch of step.cases) {
     if (branch.when !== null) checkExpr(flow, branch.when, rules);
-    const names: Names = new Map(rules.names);
+    const names: Names = createScope(rules.names);
     checkList(flow, branch.steps, names, inside);
     if (!endsInFail(branch.steps)) ways.push(names);
   }
   // Without a last branch that always holds, the run may pass the switch by.
-  if (step.cases.at(-1)?.when !== null) ways.push(new Map(rules.names));
+  if (step.cases.at(-1)?.when !== null) ways.push(createScope(rules.names));
+  const merged = new Map<string, 'always' | 'sometimes'>();
   for (const way of ways) {
-    for (const [name, certainty] of way) {
-      if (rules.names.has(name) && rules.names.get(name) === 'always') continue;
+    for (const [name, certainty] of way.own()) {
       const everywhere = certainty === 'always' && ways.every((other) => other.get(name) === 'always');
-      rules.names.set(name, everywhere ? 'always' : 'sometimes');
+      merged.set(name, everywhere ? 'always' : 'sometimes');
     }
   }
+  for (const [name, certainty] of merged) rules.names.set(name, certainty);
 }
 
 function endsInFail(steps: readonly Step[]): boolean {

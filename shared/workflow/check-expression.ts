@@ -4,11 +4,12 @@ import type { CheckContext } from './check-context.ts';
 import type { Maker } from './check-names.ts';
 import { FUNCTIONS } from './expression/functions.ts';
 import type { Expr, Step } from './model.ts';
+import type { ScopeChain } from './scope-chain.ts';
 import { didYouMean } from './suggest.ts';
 import { walkExpr } from './walk.ts';
 
 /** Names in scope; the value says whether every way here makes it. */
-export type Names = Map<string, 'always' | 'sometimes'>;
+export type Names = ScopeChain<'always' | 'sometimes'>;
 
 /** What an expression may use where it stands. */
 export interface Rules {
@@ -151,7 +152,7 @@ function explainUnknown(context: CheckContext, makers: ReadonlyMap<string, Maker
   const { root, span } = path;
   const [maker] = makers.get(root) ?? [];
   if (maker === undefined) {
-    const names = [...rules.names.keys(), ...EVERYWHERE, ...(rules.undo === true ? ['error'] : [])];
+    const names = [...EVERYWHERE, ...(rules.undo === true ? ['error'] : []), ...rules.names.names()];
     const hint =
       didYouMean(root, names) ?? `a path begins with .input, an output or a \`set\` name; for a field of the input write .input.${root}`;
     reporter.report('MST2001', span, `nothing is called "${root}"`, hint);

@@ -3,6 +3,7 @@
 import type { CheckContext } from './check-context.ts';
 import type { Span, Step } from './model.ts';
 import { RESERVED_NAMES, WORKFLOW_NAME } from './patterns.ts';
+import { createScope, type ScopeChain } from './scope-chain.ts';
 import { valueSpan } from './sources.ts';
 import { innerLists, namesMadeBy, walkSteps } from './walk.ts';
 import { childOf, entryOf } from './yaml-tree.ts';
@@ -49,7 +50,7 @@ export function checkNames(context: CheckContext): { makers: ReadonlyMap<string,
       );
     }
   });
-  checkMadeOnce(context, workflow.steps, new Map());
+  checkMadeOnce(context, workflow.steps, createScope());
   return { makers };
 }
 
@@ -78,15 +79,15 @@ function reportDuplicateId(context: CheckContext, step: Step, other: Step): void
 }
 
 /** Names of a list of steps, and of what is in them; `taken` are those made before it, in the order of the file. */
-function checkMadeOnce(context: CheckContext, steps: readonly Step[], taken: Map<string, Step>): void {
+function checkMadeOnce(context: CheckContext, steps: readonly Step[], taken: ScopeChain<Step>): void {
   for (const step of steps) {
     if (step.kind === 'switch') {
       const cases = step.cases.map(({ steps: inner }) => {
-        const own = new Map(taken);
+        const own = createScope(taken);
         checkMadeOnce(context, inner, own);
         return own;
       });
-      for (const own of cases) for (const [name, maker] of own) taken.set(name, maker);
+      for (const own of cases) for (const [name, maker] of own.own()) taken.set(name, maker);
     } else {
       if (step.kind === 'foreach' && step.as !== 'item') checkAs(context, step, taken);
       for (const { steps: inner } of innerLists(step)) checkMadeOnce(context, inner, taken);
@@ -102,7 +103,7 @@ function checkMadeOnce(context: CheckContext, steps: readonly Step[], taken: Map
   }
 }
 
-function checkAs(context: CheckContext, step: Extract<Step, { kind: 'foreach' }>, taken: ReadonlyMap<string, Step>): void {
+function checkAs(context: CheckContext, step: Extract<Step, { kind: 'foreach' }>, taken: ScopeChain<Step>): void {
   let clash = taken.get(step.as);
   walkSteps(step.steps, (inner) => {
     if (namesMadeBy(inner).includes(step.as) || (inner.kind === 'foreach' && inner.as === step.as)) clash ??= inner;

@@ -65,7 +65,10 @@ function checkUse(context: CheckContext, step: Step, use: (Step & { kind: 'call'
     if (use !== step && step.kind === 'call' && step.service === use.service) return;
     const names = Object.keys(workflow.services);
     const hint =
-      didYouMean(use.service, names) ?? (names.length > 0 ? `the services are: ${names.join(', ')}` : 'declare it under `services`');
+      didYouMean(use.service, names) ??
+      (names.length > 0
+        ? `the services are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`
+        : 'declare it under `services`');
     reporter.report(
       'MST2008',
       valueSpan(sources, use, 'service'),

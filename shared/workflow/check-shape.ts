@@ -18,11 +18,24 @@ import {
 import { didYouMean } from './suggest.ts';
 import { childOf, entryOf, itemsOf, jsonOf, nodeAt, type YamlNode } from './yaml-tree.ts';
 
+/** Of one node; the reporter stops at as many. */
+const MAX_ISSUES = 200;
+/** Far more than a workflow of 2,000 steps has use for. */
+const MAX_SERVICES = 500;
+
 /** Reports everything about the shape of the file. Building goes on after it with what can be read. */
 export function checkShape(root: YamlNode, reporter: Reporter): void {
   checkNode(root, FILE_SCHEMA, reporter);
   const services = childOf(root, 'services');
-  if (services?.kind === 'map') for (const { value } of services.entries) checkNode(value, SERVICE_SCHEMA, reporter);
+  if (services?.kind === 'map') {
+    if (services.entries.length > MAX_SERVICES)
+      reporter.report(
+        'MST1109',
+        services.entries[MAX_SERVICES]?.keySpan ?? services.span,
+        `a workflow has at most ${MAX_SERVICES} services`,
+      );
+    for (const { value } of services.entries.slice(0, MAX_SERVICES)) checkNode(value, SERVICE_SCHEMA, reporter);
+  }
   const input = childOf(root, 'input');
   if (input !== null) checkInputSchema(input, reporter);
   for (const trigger of itemsOf(root, 'triggers')) {
@@ -127,7 +140,7 @@ function checkNode(node: YamlNode, schema: z.ZodType, reporter: Reporter): void 
   if (proto !== null && schema.type !== 'record') reporter.report('MST1101', proto.keySpan, 'unknown key "__proto__"');
   const result = schema.safeParse(jsonOf(node));
   if (result.success) return;
-  for (const issue of result.error.issues) reportIssue(node, schema, issue, reporter);
+  for (const issue of result.error.issues.slice(0, MAX_ISSUES)) reportIssue(node, schema, issue, reporter);
 }
 
 function reportIssue(root: YamlNode, schema: z.ZodType, issue: z.core.$ZodIssue, reporter: Reporter): void {
@@ -135,7 +148,7 @@ function reportIssue(root: YamlNode, schema: z.ZodType, issue: z.core.$ZodIssue,
   const key = issue.path.findLast((part) => typeof part === 'string');
   const where = key === undefined ? '' : `"${key}": `;
   if (issue.code === 'unrecognized_keys') {
-    for (const unknown of issue.keys) reportUnknownKey(node, unknown, keysAt(schema, issue.path), reporter);
+    for (const unknown of issue.keys.slice(0, MAX_ISSUES)) reportUnknownKey(node, unknown, keysAt(schema, issue.path), reporter);
   } else if (isMissing(root, issue.path)) {
     const name = String(issue.path.at(-1));
     reporter.report('MST1102', headOf(node), `"${name}" is missing`, `add "${name}: …"`);

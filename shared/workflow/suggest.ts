@@ -2,6 +2,8 @@
 
 /** Names longer than this are not compared: the cost is the product of the lengths. */
 const MAX_COMPARED_CHARS = 64;
+/** The rest are not looked at: a file can have as many names as mistakes. */
+const MAX_CANDIDATES = 300;
 
 /**
  * The nearest candidate by edit distance (insert, delete, replace, swap of neighbours), letter case aside.
@@ -13,7 +15,9 @@ export function nearest(text: string, candidates: Iterable<string>): string | nu
   const wanted = text.toLowerCase();
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(text.length / 3)) + 1;
+  let left = MAX_CANDIDATES;
   for (const candidate of candidates) {
+    if (left-- === 0) break;
     if (candidate === text || candidate.length > MAX_COMPARED_CHARS) continue;
     if (candidate.length - text.length >= bestDistance) continue;
     // `lenght` means `len`, whatever the distance.

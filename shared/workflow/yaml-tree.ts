@@ -33,9 +33,20 @@ export interface ScalarNode {
 
 export type YamlNode = MapNode | ListNode | ScalarNode;
 
+/** Up to this many entries a search is as quick as an index. */
+const SMALL_MAP = 32;
+const INDEXES = new WeakMap<MapNode, Map<string, MapEntry>>();
+
 /** The value of a key, or null where the node is no map or has no such key. */
 export function entryOf(node: YamlNode | null, key: string): MapEntry | null {
-  return node?.kind === 'map' ? (node.entries.find((entry) => entry.key === key) ?? null) : null;
+  if (node?.kind !== 'map') return null;
+  if (node.entries.length <= SMALL_MAP) return node.entries.find((entry) => entry.key === key) ?? null;
+  let index = INDEXES.get(node);
+  if (index === undefined) {
+    index = new Map(node.entries.map((entry) => [entry.key, entry]));
+    INDEXES.set(node, index);
+  }
+  return index.get(key) ?? null;
 }
 
 /** The node of a key. */
