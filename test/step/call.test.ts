@@ -255,7 +255,7 @@ describe('a block', () => {
     world.caller.answers('s1', unavailable);
     world.caller.answers('s2', rejected);
     await world.send(call(1, { attempts: 2, blocks: ['0009'], stops: ['0009'] }));
-    await world.send(call(2, { blocks: ['0009'], stops: ['0009'], onError: 'continue' }));
+    await world.send(call(2, { blocks: ['0009'], onError: 'continue' }));
 
     expect(await world.step(call(3, { blocks: ['0009'] }))).toEqual({ ok: true });
     expect(await step(world, '0002')).toMatchObject({ state: 'not_performed', letGo: true, forGood: true });

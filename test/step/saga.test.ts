@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { call, createWorld, done, ERROR, RUN_ID, rejected, report, timedOut, unavailable, undo } from './world.ts';
+import { call, createWorld, done, ERROR, RUN, RUN_ID, rejected, report, START_MS, timedOut, unavailable, undo, unusable } from './world.ts';
 
 /** Undoes places n … 1 as the chain of states does: each state's failure is passed over. */
 async function chain(
@@ -146,5 +146,107 @@ describe('a saga over the step function', () => {
 
     expect(await world.statuses()).toEqual({ '0001': 'undo_failed' });
     expect(await world.send(undo(1, { attempts: 3 }))).toEqual({ value: { step: 'step1', did: 'nothing' } });
+  });
+
+  it('lets one of two chains that meet call, and the other wait for it', async () => {
+    const world = createWorld();
+    await world.step(call(1));
+    const running = Promise.withResolvers<void>();
+    world.caller.answers('u1', async () => {
+      await running.promise;
+      return done(null);
+    });
+    const first = world.step(undo(1));
+    const second = world.another()(undo(1));
+    world.clock.setTimer(1_000, () => running.resolve());
+
+    expect(await Promise.all([first, second])).toEqual([
+      { step: 'step1', did: 'undone' },
+      { step: 'step1', did: 'undone' },
+    ]);
+    expect(world.caller.keys()).toEqual(['0001 0', '0001/undo 0']);
+  });
+
+  it('waits for a step that is still at work, then takes it for unknown', async () => {
+    const world = createWorld();
+    world.caller.answers('s1', () => new Promise(() => {}));
+    void world.step(call(1));
+    for (let n = 0; n < 5; n++) await new Promise((resolve) => setImmediate(resolve));
+
+    expect(await world.send(undo(1))).toEqual({ value: { step: 'step1', did: 'unresolved' } });
+
+    expect(world.clock.now() - START_MS).toBeGreaterThanOrEqual(30_000);
+    expect(await world.statuses()).toEqual({ '0001': 'unresolved' });
+  });
+
+  it('is cancelled, where a cancel is why it was undone and nothing is left', async () => {
+    const world = createWorld();
+    await world.step(call(1));
+
+    expect((await chain(world, 1, { step: 'step2', error: 'Maestro.Cancelled', cause: null })).cause).toMatchObject({
+      status: 'cancelled',
+      undone: ['step1'],
+    });
+    expect(await world.runStatus()).toBe('cancelled');
+  });
+
+  it('lists what was passed and has no undo', async () => {
+    const world = createWorld();
+    const { undo: _undo, ...withoutUndo } = call(1);
+    await world.step({ ...withoutUndo, irreversible: true });
+
+    expect((await chain(world, 1)).cause).toMatchObject({ status: 'failed', irreversible: ['step1'], left: [] });
+  });
+
+  it('undoes a step that was let go after it had been performed, and not one that was not', async () => {
+    const world = createWorld();
+    world.caller.answers('s1', unusable);
+    world.caller.answers('s2', rejected);
+    await world.send(call(1, { onError: 'continue' }));
+    await world.send(call(2, { onError: 'continue' }));
+
+    expect((await chain(world, 2)).cause).toMatchObject({ status: 'compensated', undone: ['step1'] });
+  });
+});
+
+describe('the pages of a foreach', () => {
+  const place = (item: number, step = 1) => `0002.${String(item).padStart(5, '0')}.${String(step).padStart(4, '0')}`;
+
+  it('name the items that have something to undo, last first, and end', async () => {
+    const world = createWorld();
+    for (let item = 0; item < 1_100; item++) await world.step(call(1, { at: place(item) }));
+    world.caller.answers('s2', rejected, timedOut);
+    await world.send(call(2, { at: place(1_101) }));
+    await world.send(call(2, { at: place(1_102) }));
+    const page = { v: 1, op: 'page', run: RUN, step: 'each', at: '0002', error: ERROR } as const;
+
+    const seen: string[] = [];
+    for (;;) {
+      const { items, more } = (await world.step(page)) as { items: string[]; more: boolean };
+      expect(items.length).toBeLessThanOrEqual(500);
+      for (const item of items) {
+        seen.push(item);
+        await world.send(undo(1, { at: `${item}.0001` }));
+      }
+      if (!more) break;
+    }
+
+    expect(seen).toEqual(
+      [1_102, ...Array.from({ length: 1_100 }, (_, n) => 1_099 - n)].map((item) => `0002.${String(item).padStart(5, '0')}`),
+    );
+    expect(await world.step(page)).toEqual({ items: [], more: false });
+  });
+
+  it('give up on items that are begun again and again and never reported', async () => {
+    const world = createWorld();
+    for (let item = 0; item < 501; item++) await world.step(call(1, { at: place(item) }));
+    const page = { v: 1, op: 'page', run: RUN, step: 'each', at: '0002', error: ERROR } as const;
+
+    let pages = 0;
+    while (((await world.step(page)) as { more: boolean }).more) expect(++pages).toBeLessThan(20);
+
+    const { cause } = (await world.step(report())) as { cause: string };
+    expect(JSON.parse(cause)).toMatchObject({ status: 'compensation_failed' });
+    expect(world.notices[0]?.left).toHaveLength(501);
   });
 });
