@@ -30,7 +30,7 @@ function normaliseList(value: unknown[]): Json | undefined {
   for (let i = 0; i < value.length; i++) {
     const item = normalise(value[i]);
     if (item === undefined) return undefined;
-    if (!copy && item !== value[i]) copy = value.slice(0, i) as Json[];
+    if (!copy && !Object.is(item, value[i])) copy = value.slice(0, i) as Json[];
     copy?.push(item);
   }
   return copy ?? (value as Json[]);
@@ -41,7 +41,7 @@ function normaliseRecord(value: { [key: string]: unknown }): Json | undefined {
   for (const key of Object.keys(value)) {
     const item = normalise(value[key]);
     if (item === undefined && value[key] !== undefined) return undefined;
-    if (!copy && item !== value[key]) copy = copyBefore(value, key);
+    if (!copy && !Object.is(item, value[key])) copy = copyBefore(value, key);
     if (copy && item !== undefined) setOwn(copy, key, item);
   }
   return copy ?? (value as { [key: string]: Json });
