@@ -1,8 +1,7 @@
 // `secret.NAME` on AWS: Secrets Manager, then SSM Parameter Store, below `/maestro/<stack>/`. Each value is kept for five minutes.
 
 import type { Clock } from '../clock.ts';
-import { badConfiguration, CallFailure } from './failure.ts';
-import { errorCode } from './http/judge.ts';
+import { badConfiguration, CallFailure, errorCode } from './failure.ts';
 
 export interface AwsSecretsOptions {
   /** Name of the stack: secrets are `/maestro/<stack>/<NAME>`. */

@@ -1,6 +1,6 @@
 // A call that cannot be made or did not succeed, as an error inside this folder. It leaves the folder as a `CallOutcome`.
 
-import type { ErrorName } from '../protocol/errors.ts';
+import { ERROR_NAMES, type ErrorName } from '../protocol/errors.ts';
 import type { CallOutcome, FailureDetail } from './types.ts';
 
 export type FailedOutcome = Exclude<CallOutcome, { outcome: 'done' }>;
@@ -44,6 +44,20 @@ export function isCallFailure(value: unknown): value is CallFailure {
 /** A mistake in the workflow or its setting, found before anything was sent. */
 export function badConfiguration(message: string, detail: FailureDetail = {}): CallFailure {
   return new CallFailure('Maestro.BadConfiguration', message, { detail });
+}
+
+/** The error's name for a call that its caller stopped: the one that the caller gave as the reason, if it is one of ours. */
+export function abortName(signal: AbortSignal | undefined): ErrorName {
+  const reason: unknown = signal?.reason;
+  const name = reason instanceof Error ? reason.name : '';
+  return ERROR_NAMES.find((known) => known === name) ?? 'Maestro.ServiceTimeout';
+}
+
+/** The code of a system or library error: `ECONNREFUSED`, `CERT_HAS_EXPIRED` … */
+export function errorCode(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0 && !('code' in error && error.code)) return errorCode(error.errors[0]);
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return error instanceof Error ? error.name : 'unknown';
 }
 
 /** Bytes of a body that a message may quote. */

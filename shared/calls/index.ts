@@ -14,7 +14,8 @@ export {
   type FailedOutcome,
   isCallFailure,
 } from './failure.ts';
-export { type CompileProtoOptions, compileProto, ProtoError, type ReadProto } from './grpc/proto-source.ts';
+export { type CompileProtoOptions, ProtoError, type ReadProto } from './grpc/proto-error.ts';
+export { compileProto } from './grpc/proto-source.ts';
 export type { LambdaClientOptions } from './lambda/lambda-call.ts';
 export { describeParts, type Environment } from './parts.ts';
 export type { Caller, CallOutcome, CallRequest, FailureDetail } from './types.ts';

@@ -46,7 +46,7 @@ export interface ServiceConfig {
   idempotent?: true;
   allowHosts?: string[];
   tls?: true;
-  /** gRPC: a FileDescriptorSet (base64) compiled from the `proto` file, or `reflection`. */
+  /** gRPC: what `compileProto` of shared/calls makes of the `proto` file (also taken: a FileDescriptorSet in base64), or `reflection`. */
   proto?: string;
   reflection?: true;
 }

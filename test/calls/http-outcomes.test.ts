@@ -42,6 +42,12 @@ describe('answers that count', () => {
     expect(brief(await caller.call(request(http(port), { verb: 'HEAD', method: ['/head'] })))).toEqual({ outcome: 'done', value: null });
   });
 
+  it('does not take the length that HEAD is told for a body', async () => {
+    const port = await httpServer((_, response) => response.writeHead(200, { 'content-length': '99999999' }).end());
+
+    expect(brief(await newCaller().call(request(http(port), { verb: 'HEAD' })))).toEqual({ outcome: 'done', value: null });
+  });
+
   it('unpacks a compressed answer that nobody asked for', async () => {
     const port = await httpServer((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(gzipSync('{"a":1}'));
@@ -99,6 +105,16 @@ describe('performed, but the answer cannot be used', () => {
 
     expect(brief(await newCaller().call(request(http(port))))).toEqual(unusable);
     expect(written).toBeLessThan(40 * 1024 * 1024);
+  });
+
+  it('is JSON nested so deep that nothing could walk it', async () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const text = JSON.stringify(`${'['.repeat(5_000)}\\"`);
+    const answer = (body: string): string =>
+      `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+
+    expect(await rawAnswer(answer(deep))).toEqual(unusable);
+    expect(await rawAnswer(answer(text))).toEqual({ outcome: 'done', value: JSON.parse(text) });
   });
 
   it('is a small answer that unpacks to more than 10 MB', async () => {
@@ -178,6 +194,15 @@ describe('no answer', () => {
     const outcome = await newCaller().call(request(http(await deadPort())));
 
     expect(brief(outcome)).toEqual({ outcome: 'not_performed', error: 'Maestro.ServiceUnavailable' });
+  });
+
+  it('is not performed for each of many calls that wait for connections which fail', async () => {
+    const port = await deadPort();
+    const caller = newCaller();
+
+    const outcomes = await Promise.all(Array.from({ length: 30 }, () => caller.call(request(http(port, { pool: 2 })))));
+
+    expect(outcomes.map(brief)).toEqual(Array(30).fill({ outcome: 'not_performed', error: 'Maestro.ServiceUnavailable' }));
   });
 
   it('is not performed when the name does not exist', async () => {

@@ -136,7 +136,11 @@ async function connect(target: GrpcTarget, tls: boolean, egress: Egress, clock: 
   const addresses = await egress.resolve(target.hostname);
   const dials = dialStrings(addresses, target.port);
   for (const dial of dials) {
-    const client = new Client(dial, tls ? credentials.createFromSecureContext(createSecureContext()) : credentials.createInsecure(), channelOptions(target, tls));
+    const client = new Client(
+      dial,
+      tls ? credentials.createFromSecureContext(createSecureContext()) : credentials.createInsecure(),
+      channelOptions(target, tls),
+    );
     const readiness = await ready(client, clock.now() + CONNECT_TIMEOUT_MS, clock);
     if (readiness === 'ready') return client;
     client.close();

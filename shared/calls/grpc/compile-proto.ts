@@ -22,7 +22,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import protobuf from 'protobufjs';
 import { isWellKnownFile, jsonNameOf, PACKED_PREFIX, wellKnownSymbols } from './descriptors.ts';
-import { type CompileProtoOptions, ProtoError, type ReadProto } from './proto-source.ts';
+import { type CompileProtoOptions, ProtoError, type ReadProto } from './proto-error.ts';
 import { pruneToMethods } from './prune-descriptors.ts';
 
 /** `compileProto` of `proto-source.ts`, at once. */

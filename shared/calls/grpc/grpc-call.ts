@@ -3,8 +3,7 @@
 import type { Client, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '../../clock.ts';
 import type { Egress } from '../egress.ts';
-import { badConfiguration, CallFailure, excerpt, isCallFailure } from '../failure.ts';
-import { abortName } from '../http/judge.ts';
+import { abortName, badConfiguration, CallFailure, excerpt, isCallFailure } from '../failure.ts';
 import { describeParts, joinParts, type Names } from '../parts.ts';
 import { redact, redactJson } from '../redact.ts';
 import type { CallOutcome, CallRequest } from '../types.ts';

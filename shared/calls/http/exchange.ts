@@ -46,6 +46,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #resolve: (exchange: Exchange) => void;
   readonly #signal: AbortSignal | undefined;
   readonly #timer: Timer;
+  /** An answer to HEAD has the length of the body that it leaves out. */
+  readonly #hasBody: boolean;
   readonly #onAbort = (): void => this.#stop('abort');
   #settled = false;
   #controller: Dispatcher.DispatchController | undefined;
@@ -55,9 +57,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor({ clock, timeoutMs, signal }: ExchangeOptions, resolve: (exchange: Exchange) => void) {
+  constructor({ clock, timeoutMs, signal, method }: ExchangeOptions, resolve: (exchange: Exchange) => void) {
     this.#resolve = resolve;
     this.#signal = signal;
+    this.#hasBody = method !== 'HEAD';
     this.#timer = clock.setTimer(timeoutMs, () => this.#stop('time'));
     if (signal?.aborted) this.#stop('abort');
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -74,7 +77,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headers = headers;
     this.#limit = status < 300 ? MAX_BODY_BYTES : MAX_ERROR_BODY_BYTES;
-    if (Number(headers['content-length']) > MAX_BODY_BYTES && status < 300) this.#stop('size');
+    if (this.#hasBody && status < 300 && Number(headers['content-length']) > MAX_BODY_BYTES) this.#stop('size');
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

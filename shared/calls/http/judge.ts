@@ -3,10 +3,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, inflate, unzip } from 'node:zlib';
-import type { Json } from '../../json.ts';
-import { ERROR_NAMES, type ErrorName } from '../../protocol/errors.ts';
-import { CallFailure, excerpt, isCallFailure } from '../failure.ts';
-import { redact, redactJson } from '../redact.ts';
+import type { ErrorName } from '../../protocol/errors.ts';
+import { abortName, CallFailure, errorCode, excerpt, isCallFailure } from '../failure.ts';
+import { readJson } from '../read-json.ts';
+import { redact } from '../redact.ts';
 import type { CallOutcome, FailureDetail } from '../types.ts';
 import { type Exchange, MAX_BODY_BYTES } from './exchange.ts';
 
@@ -77,13 +77,6 @@ export function judgeBroken(broken: Broken, label: CallLabel, signal: AbortSigna
   return fail('Maestro.ServiceUnavailable', `${broken.sent ? 'the connection broke' : 'no connection could be made'} (${code})`);
 }
 
-/** The error's name for a call that its caller stopped: the one that the caller gave as the reason, if it is one of ours. */
-export function abortName(signal: AbortSignal | undefined): ErrorName {
-  const reason: unknown = signal?.reason;
-  const name = reason instanceof Error ? reason.name : '';
-  return ERROR_NAMES.find((known) => known === name) ?? 'Maestro.ServiceTimeout';
-}
-
 /**
  * `Retry-After` in ms from now: seconds or an HTTP date (RFC 9110, section 10.2.3). Undefined where there is none that can be read.
  */
@@ -94,24 +87,13 @@ export function parseRetryAfter(value: string | string[] | undefined, nowMs: num
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }
 
-/** The code of a system or library error: `ECONNREFUSED`, `CERT_HAS_EXPIRED` … */
-export function errorCode(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0 && !('code' in error && error.code)) return errorCode(error.errors[0]);
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.name : 'unknown';
-}
-
 function readBody(answer: Answer, label: CallLabel, secrets: ReadonlyMap<string, string>): CallOutcome {
   const { status, headers, body } = answer;
   if (body.length === 0 || status === 204) return { outcome: 'done', value: null, status };
   const text = body.toString('utf8');
   if (!JSON_TYPE.test(headers['content-type'] ?? '')) return { outcome: 'done', value: redact(text, secrets), status };
-  try {
-    const value: Json = JSON.parse(text);
-    return { outcome: 'done', value: redactJson(value, secrets), status };
-  } catch {
-    return unusable(label, answer, 'its body says that it is JSON and does not parse');
-  }
+  const read = readJson(text, secrets);
+  return 'problem' in read ? unusable(label, answer, `its JSON ${read.problem}`) : { outcome: 'done', value: read.value, status };
 }
 
 function unusable(label: CallLabel, answer: Answer, what: string): CallOutcome {

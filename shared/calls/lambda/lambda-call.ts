@@ -3,11 +3,11 @@
 import type { InvokeCommandOutput } from '@aws-sdk/client-lambda';
 import type { Clock } from '../../clock.ts';
 import { isJsonObject, type Json } from '../../json.ts';
-import { badConfiguration, CallFailure, excerpt } from '../failure.ts';
+import { abortName, badConfiguration, CallFailure, errorCode, excerpt } from '../failure.ts';
 import { maestroHeaders } from '../http/headers.ts';
-import { abortName, errorCode } from '../http/judge.ts';
 import { describeParts, joinParts, type Names } from '../parts.ts';
-import { redact, redactJson } from '../redact.ts';
+import { readJson } from '../read-json.ts';
+import { redact } from '../redact.ts';
 import type { CallOutcome, CallRequest, FailureDetail } from '../types.ts';
 import { lambdaFunction } from './target.ts';
 
@@ -142,13 +142,10 @@ function judgeInvocation(answer: InvokeCommandOutput, label: Label, secrets: Rea
     };
   }
   if (text === '') return { outcome: 'done', value: null, status: answer.StatusCode ?? 200 };
-  try {
-    const value: Json = JSON.parse(text);
-    return { outcome: 'done', value: redactJson(value, secrets), status: answer.StatusCode ?? 200 };
-  } catch {
-    const message = `service "${label.service}": the function answered, but its answer is not JSON: it was performed, its answer cannot be used`;
-    return { outcome: 'unusable', error: 'Maestro.BadResponse', message, detail };
-  }
+  const read = readJson(text, secrets);
+  if (!('problem' in read)) return { outcome: 'done', value: read.value, status: answer.StatusCode ?? 200 };
+  const message = `service "${label.service}": the function answered, but its JSON ${read.problem}: it was performed, its answer cannot be used`;
+  return { outcome: 'unusable', error: 'Maestro.BadResponse', message, detail };
 }
 
 /** What a failed function says, without its stack trace. */
