@@ -174,7 +174,7 @@ async function fromRecord(work: Work, run: RunRecord, step: StepRecord): Promise
       outcome: 'unknown',
     });
   if (step.failure && step.attempt >= work.attempt) {
-    if (step.forGood && !step.letGo) await markStopped(work, run, step.failure.error);
+    if (step.forGood) await markStopped(work, run, step.failure.error);
     throw recordedFailure(step.failure);
   }
   return undefined;
@@ -407,7 +407,7 @@ async function finishFailed(
     { step: message.step, at: message.at, attempt: work.attempt, error: told.name, outcome: record.state },
     work.deadlineMs,
   );
-  if (record.forGood && !record.letGo) await markStopped(work, run, told.name);
+  if (record.forGood) await markStopped(work, run, told.name);
   throw told;
 }
 
@@ -443,7 +443,7 @@ async function writeRefused(work: Work, before: StepRecord | undefined, name: Er
       work.deadlineMs,
     );
     const [control] = await context.runs.store.read([runRecordKey(run.id)]);
-    if (control && !record.letGo) await markStopped(work, asRun(control), name);
+    if (control) await markStopped(work, asRun(control), name);
   }
   return told;
 }
@@ -456,10 +456,9 @@ function forGoodMarks({ message, attempt }: Work, name: string): { forGood?: tru
   return letGo ? { forGood, letGo } : { forGood };
 }
 
-/** Stops the blocks that this failure ends. A stop itself, and what ends the whole run anyway, need no mark. */
+/** Stops the blocks that this failure ends, also where a block around them lets it go: `stops` has only those that end. A stop needs no mark. */
 async function markStopped(work: Work, run: RunRecord, name: string): Promise<void> {
   const { context, message } = work;
-  if (message.onError === 'continue' && !(NEVER_LET_GO as readonly string[]).includes(name)) return;
   const fields = (message.stops ?? []).map(stopField).filter((field) => run[field] !== true);
   if (fields.length === 0 || name === 'Maestro.Stopped') return;
   await context.runs.store.update(
