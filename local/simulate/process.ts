@@ -99,9 +99,10 @@ export function startProcess(options: ProcessOptions): SimulatedProcess {
   });
   const recorder = createRecorder({
     runs,
+    sole: { instance },
     executions: {
-      start: async (machine, name, input) =>
-        void (await engine.startExecution({ stateMachineArn: machineArn(machine), name, input: { value: input } })),
+      start: (machine, name, input) => startUndo(engine, machine, name, input),
+      describe: (arn) => Promise.resolve(find(engine, arn)),
     },
   });
   const sweepLater = (): void => {

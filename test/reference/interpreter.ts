@@ -177,7 +177,7 @@ class Run {
       case 'parallel':
         return this.#parallel(step, at);
       case 'foreach':
-        return this.#named(step.output, at.names, await this.#foreach(step, at));
+        return this.#foreach(step, at);
       case 'switch':
         return this.#switch(step, at);
       case 'wait':
@@ -233,18 +233,25 @@ class Run {
     const items = evaluateExpr(step.items, at.names) ?? [];
     if (!Array.isArray(items)) throw new Failure(step.id, 'States.QueryEvaluationError');
     const block = this.#block(step);
-    return this.#together(
-      step,
-      block,
-      items.map((item, i) => async () => {
-        const names = new Map(at.names);
-        names.set(step.as, item);
-        names.set('item', item);
-        names.set('index', i);
-        return this.#sequence(step.steps, { ...this.#within(step, block, at), names, place: itemPlace(at.place, i) });
-      }),
-      step.concurrency,
-    );
+    const results: Json[] = items.map(() => null);
+    try {
+      await this.#together(
+        step,
+        block,
+        items.map((item, i) => async () => {
+          const names = new Map(at.names);
+          names.set(step.as, item);
+          names.set('item', item);
+          names.set('index', i);
+          results[i] = await this.#sequence(step.steps, { ...this.#within(step, block, at), names, place: itemPlace(at.place, i) });
+        }),
+        step.concurrency,
+      );
+    } finally {
+      // Null for an item that failed; whoever goes on after a failure sees what the others came to.
+      this.#named(step.output, at.names, results);
+    }
+    return step.output === null ? null : results;
   }
 
   #block(step: ParallelStep | ForeachStep): Block {
@@ -256,16 +263,15 @@ class Run {
     return { ...at, blocks: [...at.blocks, block], stops: step.onError === 'continue' ? [] : [...at.stops, block] };
   }
 
-  /** All at once (at most `atOnce`), in list order. Gives the results; throws the first failure in file order once the block is settled. */
-  async #together(step: Step, block: Block, runs: (() => Promise<Json>)[], atOnce: number): Promise<Json[]> {
-    const results: Json[] = runs.map(() => null);
+  /** All at once (at most `atOnce`), in list order. Throws the first failure in file order once the block is settled. */
+  async #together(step: Step, block: Block, runs: (() => Promise<unknown>)[], atOnce: number): Promise<void> {
     const failures: (Failure | undefined)[] = [];
     let next = 0;
     const worker = async (): Promise<void> => {
       for (let i = next++; i < runs.length; i = next++) {
         if (block.cut) return;
         try {
-          results[i] = (await runs[i]?.()) ?? null;
+          await runs[i]?.();
         } catch (failure) {
           if (!(failure instanceof Failure)) throw failure;
           failures[i] = failure;
@@ -284,7 +290,6 @@ class Run {
       step.onError === 'continue' ? all.filter((failure) => failure.error === 'Maestro.Stopped') : real.length > 0 ? real : all;
     const [first, ...others] = counted;
     if (first) throw new Failure(first.step, first.error, [...first.also, ...others]);
-    return results;
   }
 
   async #switch(step: SwitchStep, at: Surroundings): Promise<Json> {
