@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Opened, openRuntime, RuntimeProblem, type RunOperations, type Runtime, type RuntimeOptions } from '../local/runtime/index.ts';
+import type { LambdaClient } from '../local/endpoint/index.ts';
 import { type Caller, createCaller, createEnvironment } from '../shared/calls/index.ts';
 import { systemClock } from '../shared/clock.ts';
 import { type Arguments, type OptionSpec, usage } from './arguments.ts';
@@ -33,8 +34,9 @@ export interface OpenOptions {
   /** What calls the services. Default: real calls, with the environment and the `.env` file of the current folder. */
   caller?: Caller;
   urls?: { [name: string]: string };
-  foreignLambda?: RuntimeOptions['foreignLambda'];
   lambdaEndpoint?: string | undefined;
+  onRunEvent?: NonNullable<RuntimeOptions['onRunEvent']>;
+  onProblem?: NonNullable<RuntimeOptions['onProblem']>;
 }
 
 /**
@@ -53,9 +55,20 @@ export async function openData(args: Arguments, io: Io, options: OpenOptions): P
       durability,
       caller: options.caller ?? localCaller(io, options.lambdaEndpoint),
       holder: { version: VERSION, role: options.role, urls: options.urls ?? {} },
-      ...(options.foreignLambda ? { foreignLambda: options.foreignLambda } : {}),
+      ...(options.lambdaEndpoint === undefined ? {} : { foreignLambda: foreignLambda(options.lambdaEndpoint) }),
+      ...(options.onRunEvent ? { onRunEvent: options.onRunEvent } : {}),
+      ...(options.onProblem ? { onProblem: options.onProblem } : {}),
     })),
   );
+}
+
+/** State machines that name a function directly have it called at the Lambda endpoint. Loaded when one does. */
+function foreignLambda(endpoint: string): NonNullable<RuntimeOptions['foreignLambda']> {
+  let client: Promise<LambdaClient> | undefined;
+  return async (call) => {
+    client ??= import('../local/endpoint/index.ts').then(({ createLambdaClient }) => createLambdaClient({ endpoint }));
+    return (await client).lambda(call);
+  };
 }
 
 /** Calls services from this machine: private addresses allowed, `env.` and `secret.` from the environment and `.env`. */

@@ -1,11 +1,28 @@
 // Bundles the command line into dist/: one small entry, and a chunk per command and heavy library, so that `maestro validate` never reads
 // the engine, gRPC or an AWS client. Also puts `maestro` into node_modules/.bin, which npm does only for packages that others install.
 
-import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
+
+const ENTRY = 'cli.js';
+
+/** Chunks of an earlier build stay this long: a process that began with them may still load one. */
+const STALE_MS = 10 * 60_000;
 
 /** CommonJS packages inside an ES module bundle still call `require` for Node's own modules. */
 const REQUIRE_BANNER = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`;
@@ -17,8 +34,10 @@ const REQUIRE_BANNER = `import { createRequire as __createRequire } from 'node:m
 const namedExports: Plugin = {
   name: 'named-exports',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[@a-z]/ }, ({ kind, path, resolveDir }) =>
-      kind === 'dynamic-import' && !path.startsWith('node:') ? { path, namespace: 'named-exports', pluginData: { resolveDir } } : undefined,
+    onResolve({ filter: /^[@a-z]/ }, ({ kind, path, importer, resolveDir }) =>
+      kind === 'dynamic-import' && !path.startsWith('node:') && !importer.includes('node_modules')
+        ? { path, namespace: 'named-exports', pluginData: { resolveDir } }
+        : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'named-exports' }, async ({ path, pluginData }) => {
       const exported: object = await import(path);
@@ -37,12 +56,12 @@ await bundle();
 linkCommand();
 
 async function bundle(): Promise<void> {
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  await build({
+  const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: { cli: 'cli/main.ts' },
     outdir: 'dist',
     chunkNames: '[name]-[hash]',
+    write: false,
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -57,7 +76,27 @@ async function bundle(): Promise<void> {
     legalComments: 'none',
     logLevel: 'warning',
   });
-  writeFileSync(join(root, 'dist', 'package.json'), '{"type":"module"}\n');
+  writeAll(outputFiles.map(({ path, contents }) => ({ name: basename(path), contents })));
+}
+
+/** Replaces the build without a moment in which it is broken: chunks have their hash in the name, and the entry that names them comes last. */
+function writeAll(files: { name: string; contents: Uint8Array }[]): void {
+  const folder = join(root, 'dist');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
+  const written = new Set(['package.json']);
+  for (const { name, contents } of files.toSorted((a, b) => Number(a.name === ENTRY) - Number(b.name === ENTRY))) {
+    const temporary = join(folder, `.${name}.${process.pid}`);
+    writeFileSync(temporary, contents);
+    renameSync(temporary, join(folder, name));
+    written.add(name);
+  }
+  const oldMs = Date.now() - STALE_MS;
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const { mtimeMs, isFile } = { mtimeMs: statSync(path).mtimeMs, isFile: statSync(path).isFile() };
+    if (isFile && !written.has(name) && mtimeMs < oldMs) rmSync(path);
+  }
 }
 
 function linkCommand(): void {

@@ -10,6 +10,11 @@ export interface CommandEntry {
 }
 
 export const COMMANDS: { readonly [name: string]: CommandEntry } = {
+  init: {
+    group: 'Write',
+    summary: 'write a small workflow, a scenario that tests it, and a service to run it against',
+    load: () => import('./init.ts').then((module) => module.initCommand),
+  },
   validate: {
     group: 'Write',
     summary: 'check workflow files and say what is wrong, with line and column',
@@ -44,5 +49,35 @@ export const COMMANDS: { readonly [name: string]: CommandEntry } = {
     group: 'Run',
     summary: 'run a workflow on this machine, durably, and wait for its end',
     load: () => import('./execute.ts').then((module) => module.executeCommand),
+  },
+  dev: {
+    group: 'Run',
+    summary: 'keep an engine running: workflow files watched, the Step Functions API served',
+    load: () => import('./dev.ts').then((module) => module.devCommand),
+  },
+  runs: {
+    group: 'Look after',
+    summary: 'list runs, newest first',
+    load: () => import('./runs.ts').then((module) => module.runsCommand),
+  },
+  get: {
+    group: 'Look after',
+    summary: 'show all that is on record about a run',
+    load: () => import('./get.ts').then((module) => module.getCommand),
+  },
+  cancel: {
+    group: 'Look after',
+    summary: 'stop a run and undo what it did',
+    load: () => import('./cancel.ts').then((module) => module.cancelCommand),
+  },
+  undo: {
+    group: 'Look after',
+    summary: 'try again to undo what a run left',
+    load: () => import('./undo.ts').then((module) => module.undoCommand),
+  },
+  breakers: {
+    group: 'Look after',
+    summary: 'list circuit breakers, or close one by hand',
+    load: () => import('./breakers.ts').then((module) => module.breakersCommand),
   },
 };

@@ -21,8 +21,8 @@ export function createControlClient(address: ControlAddress): RunOperations {
   return {
     status: () => ask<HolderStatus>('status', {}),
     start: (params) => ask<{ runId: string }>('start', params),
-    async watch(runId, onEvent) {
-      for await (const line of send(address, 'watch', { runId })) {
+    async watch(runId, onEvent, after = 0) {
+      for await (const line of send(address, 'watch', { runId, after })) {
         if ('event' in line) onEvent(line.event);
         if ('run' in line) return line.run;
         if ('error' in line) throw new RuntimeProblem(line.error.code, line.error.message);
@@ -32,7 +32,7 @@ export function createControlClient(address: ControlAddress): RunOperations {
     list: (params) => ask<RunSummary[]>('list', params),
     get: (runId) => ask<RunView>('get', { runId }),
     cancel: (runId) => ask<void>('cancel', { runId }),
-    undo: (runId) => ask<void>('undo', { runId }),
+    undo: (runId) => ask<{ after: number }>('undo', { runId }),
     breakers: () => ask<BreakerSummary[]>('breakers', {}),
     resetBreaker: (origin) => ask<boolean>('resetBreaker', { origin }),
   };

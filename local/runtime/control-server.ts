@@ -20,6 +20,7 @@ export interface ControlServer {
 }
 
 const oneRun = z.object({ runId: z.string() });
+const watchSchema = z.object({ runId: z.string(), after: z.number() });
 const oneOrigin = z.object({ origin: z.string() });
 
 /** Starts the server on a free loopback port. It does not keep the process alive. */
@@ -53,7 +54,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, operat
   const method = (request.url ?? '').slice(1);
   try {
     const params = await readBody(request);
-    if (method === 'watch') return await watch(oneRun.parse(params).runId, response, operations);
+    if (method === 'watch') return await watch(watchSchema.parse(params), response, operations);
     const result = await call(method, params, operations);
     send(response, 200, { result });
   } catch (error) {
@@ -75,7 +76,7 @@ async function call(method: string, params: unknown, operations: RunOperations):
     case 'cancel':
       return (await operations.cancel(oneRun.parse(params).runId)) ?? null;
     case 'undo':
-      return (await operations.undo(oneRun.parse(params).runId)) ?? null;
+      return operations.undo(oneRun.parse(params).runId);
     case 'breakers':
       return operations.breakers();
     case 'resetBreaker':
@@ -89,13 +90,13 @@ async function call(method: string, params: unknown, operations: RunOperations):
 }
 
 /** One line of JSON per event, then one with the run. */
-async function watch(runId: string, response: ServerResponse, operations: RunOperations): Promise<void> {
+async function watch({ runId, after }: z.infer<typeof watchSchema>, response: ServerResponse, operations: RunOperations): Promise<void> {
   const line = (value: object): void => {
     if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     if (!response.destroyed) response.write(`${JSON.stringify(value)}\n`);
   };
   try {
-    const run = await operations.watch(runId, (event) => line({ event }));
+    const run = await operations.watch(runId, (event) => line({ event }), after);
     line({ run });
   } catch (error) {
     line({ error: problemOf(error) });

@@ -1,20 +1,33 @@
 // The engine as the records' functions see it: they know executions by ARN and tokens, not the engine.
 
+import type { ExecutionStatusChange, RecoveryExecutions } from '../../functions/recorder/index.ts';
 import type { ChildExecutions } from '../../functions/step/index.ts';
 import type { CancelExecutions } from '../../shared/runs/index.ts';
 import type { Engine, ExecutionDescription } from '../engine/index.ts';
+import { LOCAL_ACCOUNT, LOCAL_REGION, machineArn } from './arns.ts';
 
 /** Events looked at, newest first, to see where an execution stands. */
 const MAX_EVENTS = 1_000;
 
 /** @param engineOf the engine; asked for when it is needed, for the functions that use this are made before it */
-export function engineExecutions(engineOf: () => Engine): ChildExecutions & CancelExecutions {
+export function engineExecutions(engineOf: () => Engine): ChildExecutions & CancelExecutions & Required<RecoveryExecutions> {
   return {
     async status(executionArn) {
       return find(engineOf(), executionArn)?.status;
     },
     async stop(executionArn, error, cause) {
       await unlessGone(engineOf().stopExecution({ executionArn, error, cause }));
+    },
+    async start(machine, name, input) {
+      try {
+        return (await engineOf().startExecution({ stateMachineArn: machineArn(machine), name, input: { value: input } })).executionArn;
+      } catch (error) {
+        if (!(error instanceof Error && error.name === 'ExecutionAlreadyExists')) throw error;
+        return `arn:aws:states:${LOCAL_REGION}:${LOCAL_ACCOUNT}:execution:${machine}:${name}`;
+      }
+    },
+    async describe(executionArn) {
+      return find(engineOf(), executionArn) satisfies ExecutionStatusChange | undefined;
     },
     async failTask(token, error, cause) {
       await unlessGone(engineOf().sendTaskFailure(token, { error, cause }));

@@ -14,6 +14,7 @@ export type {
   StepView,
 } from './operations.ts';
 export { type Opened, openRuntime } from './open-runtime.ts';
+export type { LeftRun } from './local-recovery.ts';
 export { RuntimeProblem } from './problem.ts';
-export { createRuntime, type LeftRun, type Runtime, type RuntimeOptions } from './runtime.ts';
+export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
 export { type RuntimeIds, systemIds } from './system-ids.ts';

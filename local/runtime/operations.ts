@@ -41,11 +41,11 @@ export const startSchema = z.object({
 export type StartRequest = z.infer<typeof startSchema>;
 
 export const listSchema = z.object({
-  status: z.enum(RUN_STATUSES).optional(),
-  workflow: z.string().optional(),
+  status: z.enum(RUN_STATUSES).exactOptional(),
+  workflow: z.string().exactOptional(),
   /** Epoch ms. */
-  sinceMs: z.number().optional(),
-  limit: z.number().optional(),
+  sinceMs: z.number().exactOptional(),
+  limit: z.number().exactOptional(),
 });
 
 export type ListRequest = z.infer<typeof listSchema>;
@@ -115,15 +115,18 @@ export interface RunOperations {
   status(): Promise<HolderStatus>;
   /** Resolves when the start is durable. */
   start(request: StartRequest): Promise<{ runId: string }>;
-  /** Tells all events of a run from the first on, each after it was committed, and resolves with the run when it has ended. */
-  watch(runId: string, onEvent: (event: RunEvent) => void): Promise<RunView>;
+  /**
+   * Tells the events of a run, each after it was committed, and resolves with the run when it has ended.
+   * @param after number of an event: only later ones are told and looked at. Default 0: all.
+   */
+  watch(runId: string, onEvent: (event: RunEvent) => void, after?: number): Promise<RunView>;
   /** Newest first. */
   list(request: ListRequest): Promise<RunSummary[]>;
   get(runId: string): Promise<RunView>;
   /** Resolves when the request is recorded; the run ends on its own. */
   cancel(runId: string): Promise<void>;
-  /** Starts what is left of a run's undo; resolves when that is recorded. */
-  undo(runId: string): Promise<void>;
+  /** Starts what is left of a run's undo; resolves when that is recorded, with the number of the last event before it. */
+  undo(runId: string): Promise<{ after: number }>;
   breakers(): Promise<BreakerSummary[]>;
   /** Closes a breaker by hand; false when there is none. */
   resetBreaker(origin: string): Promise<boolean>;

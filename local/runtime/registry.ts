@@ -6,15 +6,21 @@ import type { Engine } from '../engine/index.ts';
 import { localSubstitutions, machineArn, undoMachineName } from './arns.ts';
 import type { Registration } from './operations.ts';
 
+/** Marks the machines of compiled workflows. */
+const VERSION_TAG = 'maestro:version';
+
 export interface Registry {
-  /** Makes or updates the machines of a workflow. Runs that have begun go on with the definition they began with. */
-  register(registration: Registration): Promise<void>;
+  /** Makes or updates the machines of a workflow. Runs that have begun go on with the definition they began with. False: nothing had changed. */
+  register(registration: Registration): Promise<boolean>;
   /** What was registered in this process under a name. */
   find(name: string): Registration | undefined;
+  /** True for the machines of compiled workflows; others came by the Step Functions endpoint, and have no run records. */
+  isWorkflow(stateMachineArn: string): boolean;
 }
 
 export function createRegistry(engine: Engine): Registry {
   const known = new Map<string, { registration: Registration; text: string }>();
+  const marked = new Map<string, boolean>();
 
   async function put(
     name: string,
@@ -37,15 +43,25 @@ export function createRegistry(engine: Engine): Registry {
   return {
     async register(registration) {
       const text = JSON.stringify(registration);
-      if (known.get(registration.name)?.text === text) return;
+      if (known.get(registration.name)?.text === text) return false;
       const { name, version, definition, undoDefinition, substitutions } = registration;
       const values = localSubstitutions(substitutions);
-      const tags = [{ key: 'maestro:version', value: version }];
+      const tags = [{ key: VERSION_TAG, value: version }];
       if (undoDefinition) await put(undoMachineName(name), substitute(undoDefinition, values), 'STANDARD', tags);
       await put(name, substitute(definition, values), registration.execution === 'express' ? 'EXPRESS' : 'STANDARD', tags);
       known.set(name, { registration, text });
+      marked.clear();
+      return true;
     },
     find: (name) => known.get(name)?.registration,
+    isWorkflow(stateMachineArn) {
+      let found = marked.get(stateMachineArn);
+      if (found === undefined) {
+        found = describe(engine, stateMachineArn) !== undefined && engine.tags(stateMachineArn).some(({ key }) => key === VERSION_TAG);
+        marked.set(stateMachineArn, found);
+      }
+      return found;
+    },
   };
 }
 

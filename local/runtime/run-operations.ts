@@ -7,24 +7,16 @@ import { isJsonObject } from '../../shared/json.ts';
 import { toPointer } from '../../shared/protocol/pointer.ts';
 import { publicRunId } from '../../shared/protocol/run-id.ts';
 import type { RunRef } from '../../shared/protocol/step-message.ts';
-import {
-  type CancelExecutions,
-  CancelError,
-  cancelRun,
-  createRun,
-  escapeReserved,
-  findRun,
-  isFinal,
-  type Runs,
-  shapeValue,
-} from '../../shared/runs/index.ts';
+import { CancelError, createRun, escapeReserved, findRun, listRuns, isFinal, type Runs, shapeValue } from '../../shared/runs/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { machineArn } from './arns.ts';
+import type { Cancellations } from './cancellations.ts';
+import { type LocalRecovery, notFound } from './local-recovery.ts';
 import type { BreakerSummary, HolderStatus, Registration, RunOperations, StartRequest } from './operations.ts';
 import { RuntimeProblem } from './problem.ts';
 import type { Registry } from './registry.ts';
 import type { RunWatch } from './run-watch.ts';
-import { readRunView } from './run-view.ts';
+import { readRunView, runSummary } from './run-view.ts';
 import type { RuntimeIds } from './system-ids.ts';
 
 /** Bytes of a run's input that an execution holds; a larger one is stored, and the execution gets a reference with what the file reads of it. */
@@ -33,33 +25,35 @@ const MAX_INPUT_BYTES = 200_000;
 export interface OperationsParts {
   runs: Runs;
   engine: Engine;
-  executions: CancelExecutions;
+  cancellations: Cancellations;
   registry: Registry;
   watch: RunWatch;
   breakers: Breakers;
   clock: Clock;
   ids: RuntimeIds;
+  recovery: LocalRecovery;
   status: Omit<HolderStatus, 'pid'>;
 }
 
 export function createOperations(parts: OperationsParts): RunOperations {
-  const { runs, engine, registry, watch, breakers, clock } = parts;
+  const { runs, watch, breakers, clock } = parts;
   return {
     status: async () => ({ ...parts.status, pid: process.pid }),
     start: (request) => start(parts, request),
-    async watch(runId, onEvent) {
+    async watch(runId, onEvent, after) {
       const record = await findRun(runs, runId);
       if (!record) throw notFound(runId);
-      await watch.follow(runId, onEvent);
+      await watch.follow(runId, onEvent, after ?? 0);
       return readRunView(runs, runId);
     },
     async list(request) {
-      return [];
+      const found = await listRuns(runs, request);
+      return found.runs.map((record) => runSummary(record, clock.now()));
     },
     get: (runId) => readRunView(runs, runId),
     async cancel(runId) {
       try {
-        await cancelRun(runs, parts.executions, runId);
+        await parts.cancellations.cancel(runId);
       } catch (error) {
         throw error instanceof CancelError
           ? new RuntimeProblem(error.reason === 'not_found' ? 'not_found' : 'conflict', `${error.message}.`)
@@ -67,7 +61,7 @@ export function createOperations(parts: OperationsParts): RunOperations {
       }
       await runs.store.durable();
     },
-    async undo(runId) {},
+    undo: (runId) => parts.recovery.undoAgain(runId),
     breakers: async () => (await breakers.list()).map(breakerSummary),
     resetBreaker: (origin) => breakers.reset(origin),
   };
@@ -136,8 +130,4 @@ function breakerSummary(breaker: BreakerView): BreakerSummary {
     state: breaker.state,
     retry_at: breaker.state === 'open' ? new Date(breaker.openUntilMs).toISOString() : null,
   };
-}
-
-export function notFound(runId: string): RuntimeProblem {
-  return new RuntimeProblem('not_found', `run ${runId}: there is no such run in this data folder. \`maestro runs\` lists them.`);
 }

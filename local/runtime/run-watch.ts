@@ -8,14 +8,21 @@ const FINAL = new Set(['run.completed', 'run.failed', 'run.compensated', 'run.co
 export interface RunWatch {
   /** To be told of every event when it is written. */
   written(runId: string, event: RunEvent): void;
-  /** Tells every event from the first on, in order, and resolves after the one that ends the run. */
-  follow(runId: string, onEvent: (event: RunEvent) => void): Promise<void>;
+  /** Tells every event after number `after`, in order, and resolves after the next one that ends the run. */
+  follow(runId: string, onEvent: (event: RunEvent) => void, after: number): Promise<void>;
   /** Resolves when the run has ended; only for runs that have not when this is called. */
   ended(runId: string): Promise<void>;
 }
 
-/** @param durable resolves when everything written so far is committed */
-export function createRunWatch(durable: () => Promise<void>, history: (runId: string) => Promise<RunEvent[]>): RunWatch {
+/**
+ * @param durable resolves when everything written so far is committed
+ * @param all told of the events of every run, after their commit
+ */
+export function createRunWatch(
+  durable: () => Promise<void>,
+  history: (runId: string) => Promise<RunEvent[]>,
+  all?: (runId: string, event: RunEvent) => void,
+): RunWatch {
   const followers = new Map<string, Set<(event: RunEvent) => void>>();
   const enders = new Map<string, (() => void)[]>();
   let told: [string, RunEvent][] = [];
@@ -24,6 +31,7 @@ export function createRunWatch(durable: () => Promise<void>, history: (runId: st
     const batch = told;
     told = [];
     for (const [runId, event] of batch) {
+      all?.(runId, event);
       for (const follower of followers.get(runId) ?? []) follower(event);
       if (!FINAL.has(event.type)) continue;
       const waiting = enders.get(runId);
@@ -34,7 +42,7 @@ export function createRunWatch(durable: () => Promise<void>, history: (runId: st
 
   return {
     written(runId, event) {
-      if (!followers.has(runId) && !(FINAL.has(event.type) && enders.has(runId))) return;
+      if (!all && !followers.has(runId) && !(FINAL.has(event.type) && enders.has(runId))) return;
       told.push([runId, event]);
       // A commit that fails stops the process; there is nobody to tell then.
       if (told.length === 1) durable().then(flush, () => {});
@@ -45,11 +53,11 @@ export function createRunWatch(durable: () => Promise<void>, history: (runId: st
         if (waiting) waiting.push(resolve);
         else enders.set(runId, [resolve]);
       }),
-    follow: (runId, onEvent) =>
+    follow: (runId, onEvent, after) =>
       new Promise((resolve, reject) => {
         const set = followers.get(runId) ?? new Set();
         followers.set(runId, set);
-        let last = 0;
+        let last = after;
         let early: RunEvent[] | undefined = [];
         const take = (event: RunEvent): void => {
           if (event.n <= last) return;

@@ -7,30 +7,33 @@
 //   R2. `close` begins nothing new, lets what is in flight end and be recorded, and lets go of the folder last.
 
 import { join } from 'node:path';
+import { createCheckpointFunction } from '../../functions/checkpoint/index.ts';
+import { createRecorder } from '../../functions/recorder/index.ts';
 import { createStepFunction } from '../../functions/step/index.ts';
 import { createBreakers } from '../../shared/breaker/index.ts';
 import type { Caller } from '../../shared/calls/index.ts';
 import { type Clock, systemClock, type Timer } from '../../shared/clock.ts';
-import type { Json } from '../../shared/json.ts';
-import type { StepMessage } from '../../shared/protocol/step-message.ts';
-import { createRuns, type Runs } from '../../shared/runs/index.ts';
+import type { CheckpointMessage, StepMessage } from '../../shared/protocol/step-message.ts';
+import { createRuns, type DeadLetter, type RunEvent, type Runs } from '../../shared/runs/index.ts';
 import type { Blobs, Durability } from '../../shared/store/index.ts';
 import { createFolderBlobs, createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
-import { createEngine, type Engine, type LambdaCall, type LambdaResult } from '../engine/index.ts';
+import { createEngine, type Engine, type ExecutionStatusChange, type LambdaCall, type LambdaResult } from '../engine/index.ts';
 import { CHECKPOINT_FUNCTION_ARN, STEP_FUNCTION_ARN } from './arns.ts';
+import { createCancellations } from './cancellations.ts';
+import { keepDeadLetter } from './dead-letters.ts';
 import { engineExecutions } from './engine-executions.ts';
-import type { FolderLock } from './folder-lock.ts';
+import { createLocalRecovery, type LeftRun } from './local-recovery.ts';
 import type { HolderStatus, RunOperations } from './operations.ts';
-import { createRecorder } from './run-ends.ts';
 import { createOperations } from './run-operations.ts';
-import { createOwnFunctions } from './own-functions.ts';
-import { createRegistry } from './registry.ts';
+import { createOwnFunctions, type OwnFunction } from './own-functions.ts';
+import { createRegistry, type Registry } from './registry.ts';
 import { createRunWatch, readEvents } from './run-watch.ts';
 import { type RuntimeIds, systemIds } from './system-ids.ts';
 
 /** How often it is looked whether a run is owed something that no event told (events are best effort). */
 const SWEEP_MS = 60_000;
 const DATABASE_FILE = 'maestro.db';
+const PUBLIC_RUN_ID = /^run_[0-9A-HJKMNP-TV-Z]{26}$/;
 
 export interface RuntimeOptions {
   /** Where everything is kept; null: in memory, until the process ends. */
@@ -44,20 +47,20 @@ export interface RuntimeOptions {
   ids?: RuntimeIds;
   /** Calls functions that are not Maestro's own. Default: they fail with a message that says so. */
   foreignLambda?: (call: LambdaCall) => Promise<LambdaResult>;
+  /** The URL at which the answer to an `await: callback` is taken. Without it such a step fails as BadConfiguration. */
+  callbackUrl?: (token: string) => string;
+  /** Told of every run's events, after their commit. */
+  onRunEvent?: (runId: string, event: RunEvent) => void;
+  /** Told of what went wrong behind the scenes and will be tried again. */
+  onProblem?: (error: Error) => void;
   /** What others are told when they ask who holds the folder. */
   holder: Pick<HolderStatus, 'version' | 'role' | 'urls'>;
-}
-
-/** A run that an earlier process left. */
-export interface LeftRun {
-  runId: string;
-  workflow: string;
-  status: string;
 }
 
 export interface Runtime extends RunOperations {
   readonly engine: Engine;
   readonly runs: Runs;
+  readonly registry: Registry;
   /** Resolves when a run that has not ended does, and its end is durable. */
   ended(runId: string): Promise<void>;
   /** Takes up what an earlier process left: executions, and undos that are owed. Answers which runs these are; they go on by themselves. */
@@ -84,10 +87,20 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const watch = createRunWatch(
     () => database.committed(),
     (runId) => readEvents(runs, runId),
+    options.onRunEvent,
   );
-  const runs = createRuns({ store, blobs, clock, onEvent: (runId, event) => watch.written(runId, event) });
+  const runs = createRuns({ store, blobs, clock, onEvent: written });
   const breakers = createBreakers({ store, clock });
   const executions = engineExecutions(() => engine);
+  const cancellations = createCancellations(() => runs, executions);
+
+  function written(runId: string, event: RunEvent): void {
+    watch.written(runId, event);
+    cancellations.written(runId);
+  }
+
+  const instance = ids.uuid();
+  const notify = (letter: DeadLetter): Promise<void> => keepDeadLetter(dataFolder, letter);
   const step = createStepFunction({
     store,
     blobs,
@@ -96,45 +109,73 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     clock,
     caller,
     executions,
-    ids: { instance: ids.uuid(), secret: ids.secret },
+    notify,
+    ids: { instance, secret: ids.secret },
     sole: true,
     putEvents: async () => ({ outcome: 'done', value: { EventId: ids.uuid() } }),
+    ...(options.callbackUrl ? { callbackUrl: options.callbackUrl } : {}),
   });
+  const checkpoint = createCheckpointFunction({ runs });
+  // The messages are those of compiled definitions; both functions refuse what is not of their format.
   const functions = createOwnFunctions(
-    new Map([[STEP_FUNCTION_ARN, (message: Json) => step(message as unknown as StepMessage)]]),
+    new Map<string, OwnFunction>([
+      [STEP_FUNCTION_ARN, (message) => step(message as unknown as StepMessage)],
+      [CHECKPOINT_FUNCTION_ARN, (message) => checkpoint(message as unknown as CheckpointMessage)],
+    ]),
     options.foreignLambda ?? refuseForeign,
   );
-  const engine = createEngine({
-    database,
+  const recorder = createRecorder({ runs, executions, notify, sole: { instance } });
+  const engine = createEngine({ database, clock, ids, lambda: functions.handler, onStatus: (change) => tellRecorder(change) });
+  const registry = createRegistry(engine);
+  const recovery = createLocalRecovery({ runs, recorder, engine, clock, cancellations });
+  let closing = false;
+  let sweeping: Timer | undefined;
+  scheduleSweep();
+
+  function tellRecorder(change: ExecutionStatusChange): void {
+    // A run that this process started is on record before it begins; others (children, the endpoint's) are announced by this event.
+    if (closing || (change.status === 'RUNNING' && PUBLIC_RUN_ID.test(change.name)) || !registry.isWorkflow(change.stateMachineArn)) return;
+    // Where it fails the records are as they were, and the next sweep sees the same again.
+    recorder.onExecutionStatus(change).catch(problem);
+  }
+
+  function scheduleSweep(): void {
+    sweeping = clock.setTimer(SWEEP_MS, () => {
+      store.deleteExpired(Math.floor(clock.now() / 1_000));
+      recorder
+        .sweep(clock.now())
+        .catch(problem)
+        .finally(() => !closing && scheduleSweep());
+    });
+  }
+
+  function problem(error: unknown): void {
+    options.onProblem?.(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  const operations = createOperations({
+    runs,
+    engine,
+    cancellations,
+    registry,
+    watch,
+    breakers,
     clock,
     ids,
-    lambda: functions.handler,
-    onStatus: (change) => void recorder.onExecutionStatus(change).catch(failure.resolve),
+    recovery,
+    status: { ...options.holder, data_folder: dataFolder ?? '' },
   });
-  const recorder = createRecorder({ runs });
-  const registry = createRegistry(engine);
-  let sweeping: Timer | undefined;
-
   return {
-    ...createOperations({
-      runs,
-      engine,
-      executions,
-      registry,
-      watch,
-      breakers,
-      clock,
-      ids,
-      status: { ...options.holder, data_folder: dataFolder ?? '' },
-    }),
+    ...operations,
     engine,
     runs,
+    registry,
     ended: (runId) => watch.ended(runId),
     storageFailure: failure.promise,
-    async recover() {
-      return [];
-    },
+    recover: () => recovery.recover(),
     async close() {
+      if (closing) return;
+      closing = true;
       sweeping?.cancel();
       await functions.drain();
       engine.close();

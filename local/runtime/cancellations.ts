@@ -1,0 +1,43 @@
+// Cancelled runs that go on: one that is in a task ends by itself, one that sits in a Wait has to be stopped. Which of the two it is can
+// change with every step that ends beside the Wait.
+
+import { type CancelExecutions, cancelRun, findRun, type Runs } from '../../shared/runs/index.ts';
+
+export interface Cancellations {
+  /** Cancels a run and keeps an eye on it. @throws CancelError */
+  cancel(runId: string): Promise<void>;
+  /** To be told of every event that was written. */
+  written(runId: string): void;
+  /** Keeps an eye on a run that an earlier process cancelled. */
+  resume(runId: string): Promise<void>;
+}
+
+export function createCancellations(runsOf: () => Runs, executions: CancelExecutions): Cancellations {
+  const watched = new Set<string>();
+
+  async function stopWhereItWaits(runId: string): Promise<void> {
+    const run = await findRun(runsOf(), runId);
+    if (!run || (run.status !== 'running' && run.status !== 'waiting_checkpoint') || run.execution === null)
+      return void watched.delete(runId);
+    await runsOf().store.durable();
+    if (await executions.isWaiting(run.execution)) {
+      watched.delete(runId);
+      await executions.stop(run.execution, 'Maestro.Cancelled', JSON.stringify({ message: 'the run was cancelled' }));
+    }
+  }
+
+  return {
+    async cancel(runId) {
+      const plan = await cancelRun(runsOf(), executions, runId);
+      if (!plan.ended) watched.add(runId);
+    },
+    written(runId) {
+      // Once this turn's transitions are on record: the event stands before the state that follows it.
+      if (watched.has(runId)) setImmediate(() => void stopWhereItWaits(runId).catch(() => {}));
+    },
+    async resume(runId) {
+      watched.add(runId);
+      await stopWhereItWaits(runId);
+    },
+  };
+}
