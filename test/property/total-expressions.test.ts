@@ -17,7 +17,6 @@ const OPERATORS = ['||', '&&', '==', '!=', '<', '<=', '>', '>=', '+', '-', '*', 
 const OTHERS = [
   '!.item.a',
   '-.item.a',
-  '+.item.a',
   '.item.a ? .item.b : .item.c',
   '.item.a[.item.b]',
   '[.item.a, .item.b]',
@@ -67,7 +66,7 @@ describe('expressions are total', () => {
     const simulation = await simulate({ workflow, input: { items: ITEMS, one: ITEMS[17] ?? {} }, mock: () => done });
     const undone = simulation.calls.filter(({ kind }) => kind === 'undo').map(({ place }) => place);
     const called = simulation.calls.filter(({ kind }) => kind === 'do').map(({ place }) => place);
-    expect(simulation.error?.error).toBe('OnPurpose');
+    expect(simulation.error).toMatchObject({ error: 'OnPurpose', step: 'stop' });
     expect(simulation.status).toBe('compensated');
     expect(undone).toEqual([...called].sort().reverse());
     expect(called.length).toBeGreaterThan(1);
@@ -98,7 +97,7 @@ describe('expressions are total', () => {
           },
           {
             id: 'lists',
-            foreach: '{{ .input.items }}',
+            foreach: '{{ .input.few }}',
             concurrency: 40,
             on_error: 'continue',
             steps: [{ id: 'list', foreach: `{{ ${expression} }}`, steps: [{ id: 'set', set: { x: 1 } }] }],
@@ -108,13 +107,13 @@ describe('expressions are total', () => {
             foreach: '{{ .input.items }}',
             concurrency: 40,
             on_error: 'continue',
-            steps: [{ id: 'parse', set: { x: `{{ parse_json(${expression}) }}` } }],
+            steps: [{ id: 'parse', set: { parsed: `{{ parse_json(${expression}) }}` } }],
           },
           { id: 'stop', fail: { error: 'OnPurpose', message: 'stop' } },
         ],
       });
-      const simulation = await simulate({ workflow, input: { items: ITEMS }, mock: () => done });
-      expect(simulation.error?.error).toBe('OnPurpose');
+      const simulation = await simulate({ workflow, input: { items: ITEMS, few: ITEMS.filter((_, i) => i % 5 === 0) }, mock: () => done });
+      expect(simulation.error).toMatchObject({ error: 'OnPurpose', step: 'stop' });
       expect(simulation.status).toBe('compensated');
       expect(simulation.calls.map(({ kind, step }) => `${kind} ${step}`)).toEqual(['do first', 'undo first']);
     },
