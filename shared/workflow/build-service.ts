@@ -4,6 +4,7 @@ import { parseDuration } from './duration.ts';
 import { parseTextParts } from './expression/template.ts';
 import type { Breaker, Method, Retry, Service, TextPart } from './model.ts';
 import type { Reporter } from './reporter.ts';
+import { MAX_HEADERS } from './schema.ts';
 import { childOf, entryOf, isTrue, itemsOf, numberOf, textOf, type YamlNode } from './yaml-tree.ts';
 
 /** A service's answer is waited for this long unless it says otherwise. */
@@ -26,7 +27,7 @@ export function buildService(name: string, node: YamlNode, reporter: Reporter): 
     endpoint: partsOf(childOf(node, 'endpoint'), reporter),
     timeoutMs: durationOf(node, 'timeout') ?? DEFAULT_SERVICE_TIMEOUT_MS,
     retry: buildRetry(childOf(node, 'retry'), DEFAULT_RETRY),
-    headers: headers?.kind === 'map' ? headers.entries.map(({ key, value }) => [key, partsOf(value, reporter)]) : [],
+    headers: headers?.kind === 'map' ? headers.entries.slice(0, MAX_HEADERS).map(({ key, value }) => [key, partsOf(value, reporter)]) : [],
     breaker: buildBreaker(childOf(node, 'breaker')),
     pool: numberOf(node, 'pool', DEFAULT_POOL),
     idempotent: isTrue(node, 'idempotent'),

@@ -7,6 +7,7 @@ import { defaultTimeoutMs } from './deadline.ts';
 import { parseTemplate, parseWholeExpression } from './expression/template.ts';
 import type { Service, Trigger, Workflow } from './model.ts';
 import type { Reporter } from './reporter.ts';
+import { MAX_SERVICES, MAX_TRIGGERS } from './schema.ts';
 import type { Sources } from './sources.ts';
 import { childOf, itemsOf, jsonOf, textOf, type YamlNode } from './yaml-tree.ts';
 
@@ -21,7 +22,7 @@ export function buildWorkflow(root: YamlNode, file: string, reporter: Reporter):
   const services = new Map<string, Service>();
   const declared = childOf(root, 'services');
   if (declared?.kind === 'map') {
-    for (const { key, value } of declared.entries) {
+    for (const { key, value } of declared.entries.slice(0, MAX_SERVICES)) {
       const service = buildService(key, value, reporter);
       services.set(key, service);
       sources.set(service, value);
@@ -43,7 +44,9 @@ export function buildWorkflow(root: YamlNode, file: string, reporter: Reporter):
     services: serviceTable(services),
     steps,
     output: output === null ? null : parseTemplate(output, reporter),
-    triggers: itemsOf(root, 'triggers').map((node) => buildTrigger(node, sources, reporter)),
+    triggers: itemsOf(root, 'triggers')
+      .slice(0, MAX_TRIGGERS)
+      .map((node) => buildTrigger(node, sources, reporter)),
   };
   sources.set(workflow, root);
   return { workflow, sources };

@@ -2,6 +2,7 @@
 
 import type { CheckContext } from './check-context.ts';
 import type { Compensate, Service, Span, Step, TextPart } from './model.ts';
+import { MAX_HEADERS } from './schema.ts';
 import { headSpan, keySpan, valueSpan } from './sources.ts';
 import { didYouMean, nearest } from './suggest.ts';
 import { allSteps, compensateOf } from './walk.ts';
@@ -251,8 +252,10 @@ function endpointFault(type: Service['type'], text: string): { message: string; 
 function checkHeaders({ sources, reporter }: CheckContext, service: Service): void {
   const node = childOf(sources.get(service) ?? null, 'headers') ?? childOf(sources.get(service) ?? null, 'metadata');
   if (node?.kind !== 'map') return;
+  const surplus = node.entries[MAX_HEADERS];
+  if (surplus !== undefined) reporter.report('MST1109', surplus.keySpan, `a service has at most ${MAX_HEADERS} headers`);
   const seen = new Set<string>();
-  for (const { key, keySpan: span, value } of node.entries) {
+  for (const { key, keySpan: span, value } of node.entries.slice(0, MAX_HEADERS)) {
     const name = key.toLowerCase();
     const valid = service.type === 'grpc' ? /^[0-9a-z_.-]+$/.test(name) && !name.startsWith('grpc-') : /^[!#$%&'*+.^_`|~\w-]+$/.test(name);
     if (!valid) reporter.report('MST2109', span, `"${key.slice(0, 60)}" is not the name of a header`, 'letters, digits and - only');

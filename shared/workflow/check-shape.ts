@@ -9,6 +9,8 @@ import {
   FILE_SCHEMA,
   INPUT_SCHEMA_SCHEMA,
   KIND_KEYS,
+  MAX_SERVICES,
+  MAX_TRIGGERS,
   SCHEDULE_TRIGGER_SCHEMA,
   SEQUENCE_SCHEMA,
   SERVICE_SCHEMA,
@@ -20,8 +22,6 @@ import { childOf, entryOf, itemsOf, jsonOf, nodeAt, type YamlNode } from './yaml
 
 /** Of one node; the reporter stops at as many. */
 const MAX_ISSUES = 200;
-/** Far more than a workflow of 2,000 steps has use for. */
-const MAX_SERVICES = 500;
 
 /** Reports everything about the shape of the file. Building goes on after it with what can be read. */
 export function checkShape(root: YamlNode, reporter: Reporter): void {
@@ -38,7 +38,7 @@ export function checkShape(root: YamlNode, reporter: Reporter): void {
   }
   const input = childOf(root, 'input');
   if (input !== null) checkInputSchema(input, reporter);
-  for (const trigger of itemsOf(root, 'triggers')) {
+  for (const trigger of itemsOf(root, 'triggers').slice(0, MAX_TRIGGERS)) {
     checkNode(
       trigger,
       entryOf(trigger, 'schedule') !== null && entryOf(trigger, 'event') === null ? SCHEDULE_TRIGGER_SCHEMA : EVENT_TRIGGER_SCHEMA,

@@ -11,8 +11,12 @@ import { SERVICE_NAME, STEP_ID, VALUE_NAME, WORKFLOW_NAME } from './patterns.ts'
 /** The step function is a Lambda: 15 minutes at most, with a minute to write the end. */
 export const MAX_CALL_MS = 14 * 60_000;
 export const MAX_ATTEMPTS = 100;
-/** Inline Map runs about 40 iterations at once, whatever it is asked for. */
-const MAX_CONCURRENCY = 40;
+/** Far more than a workflow of 2,000 steps has use for. What is beyond these three is reported and not looked at. */
+export const MAX_SERVICES = 500;
+export const MAX_TRIGGERS = 100;
+export const MAX_HEADERS = 100;
+/** Inline Map runs about 40 iterations at once, whatever it is asked for; more is allowed, for the local engine can. */
+const MAX_CONCURRENCY = 1_000;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -54,8 +58,8 @@ const retry = z.strictObject({
 const breaker = z.strictObject({
   ratio: z.number().gt(0).max(1).optional(),
   min: z.int().min(1).max(10_000).optional(),
-  window: duration(1_000, HOUR_MS).optional(),
-  open: duration(1_000, DAY_MS).optional(),
+  window: duration(1, HOUR_MS).optional(),
+  open: duration(1, DAY_MS).optional(),
   probes: z.int().min(1).max(100).optional(),
 });
 
@@ -110,7 +114,7 @@ const checkpoint = z.strictObject({
     .array(z.enum(['approve', 'edit', 'reject', 'respond']))
     .min(1)
     .optional(),
-  timeout: duration(1_000, YEAR_MS),
+  timeout: duration(1, YEAR_MS),
   on_timeout: z.enum(['fail', 'continue', 'reject']).optional(),
   default: json.optional(),
 });
@@ -215,7 +219,7 @@ export const FILE_SCHEMA = z.strictObject({
   services: z.record(serviceName, SERVICE).optional(),
   steps,
   output: json.optional(),
-  triggers: z.array(TRIGGER).max(100).optional(),
+  triggers: z.array(TRIGGER).max(MAX_TRIGGERS).optional(),
 });
 
 /** The key that tells each kind of step. `until` is a wait, `capability` is refused before this is asked. */

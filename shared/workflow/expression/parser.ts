@@ -66,6 +66,15 @@ export function parseExpression(value: string, from: number, braced: boolean, at
       'name the value in a `set` step first, then write a path into that name',
     );
   }
+  if (expr.kind === 'call' && end.kind === 'op' && (COMPARISONS.has(end.text) || ARITHMETIC.some((ops) => ops.has(end.text)))) {
+    throw new ExpressionMistake(
+      'MST1201',
+      end.start,
+      end.end,
+      `found "${end.text}" after a pipe`,
+      'put the piped part into parentheses: (.list | len) > 3',
+    );
+  }
   if (end.kind !== 'end') throw unexpected(end, 'an operator or the end of the expression');
   return { expr, end: end.end };
 }
