@@ -14,6 +14,9 @@ export interface AwsSecretsOptions {
 
 /** How long a value is used before it is looked up again, ms. A rotated secret reaches every container within this time. */
 const TTL_MS = 300_000;
+/** Of one try, ms. The SDK tries three times. */
+const CONNECT_TIMEOUT_MS = 2_000;
+const REQUEST_TIMEOUT_MS = 5_000;
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,127}$/;
 /** The secret is not there, or is about to be deleted. */
 const MISSING = new Set(['ResourceNotFoundException', 'ParameterNotFound', 'InvalidRequestException']);
@@ -79,6 +82,8 @@ function clientConfig({ region, credentials }: AwsSecretsOptions, endpoint: stri
     ...(region === undefined ? {} : { region }),
     ...(credentials ? { credentials } : {}),
     ...(endpoint === undefined ? {} : { endpoint }),
+    // The call's own time has not begun: without a limit a hanging lookup would hold the step function until it is killed.
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, throwOnRequestTimeout: true },
   };
 }
 

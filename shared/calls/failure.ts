@@ -61,7 +61,7 @@ export function errorCode(error: unknown): string {
 }
 
 /** Bytes of a body that a message may quote. */
-export const EXCERPT_BYTES = 1024;
+const EXCERPT_BYTES = 1024;
 
 /** The beginning of a body as text, at most 1 KB of UTF-8, never half a character. */
 export function excerpt(body: Buffer | string): string {

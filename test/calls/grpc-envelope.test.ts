@@ -3,6 +3,7 @@ import { type Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js'
 import type protobuf from 'protobufjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CallRequest } from '../../shared/calls/index.ts';
+import { systemClock } from '../../shared/clock.ts';
 import type { ServiceConfig } from '../../shared/protocol/step-message.ts';
 import { addMethods, type BytesHandler, protobufjsTypes, startGrpc } from '../support/grpc-servers.ts';
 import { brief, closeAll, deadPort, newCaller, onClose, RUN_ID, rawServer, request } from './support.ts';
@@ -302,6 +303,22 @@ describe('channels', () => {
     await Promise.all(Array.from({ length: 12 }, () => caller.call(reserve(port, {}, { pool: 3 }))));
 
     expect([...peers.values()]).toEqual([4, 4, 4]);
+  });
+
+  it('are replaced after an idle time that a frozen process would not have noticed', async () => {
+    const peers = new Set<string>();
+    const port = await serve((call, callback) => {
+      peers.add(call.getPeer());
+      callback(null, response({ success: true }));
+    });
+    let asleepMs = 0;
+    const caller = newCaller({}, { clock: { ...systemClock, now: () => systemClock.now() + asleepMs } });
+
+    await caller.call(reserve(port));
+    asleepMs = 300_000;
+    await caller.call(reserve(port));
+
+    expect(peers.size).toBe(2);
   });
 
   it('stay open between calls', async () => {

@@ -74,6 +74,14 @@ describe('calling a Lambda function', () => {
     });
   });
 
+  it('needs no account where a stand-in is named', async () => {
+    const { port } = await lambdaApi(() => ({ body: '"ok"' }));
+
+    const outcome = await newCaller({}, { lambda: { endpoint: `http://127.0.0.1:${port}` } }).call(invoke());
+
+    expect(brief(outcome)).toEqual({ outcome: 'done', value: 'ok' });
+  });
+
   it('has null for a function that answers nothing', async () => {
     const { port } = await lambdaApi(() => ({}));
 

@@ -109,7 +109,7 @@ describe('names on AWS', () => {
     let nowMs = 0;
     const environment = createEnvironment({ ...options(endpoint), clock: { ...systemClock, now: () => nowMs } });
 
-    expect(await Promise.all([1, 2, 3].map(() => environment.secret('API_KEY')))).toEqual(['k-1', 'k-1', 'k-1']);
+    expect(await Promise.all([1, 2, 3].map(async () => environment.secret('API_KEY')))).toEqual(['k-1', 'k-1', 'k-1']);
     secrets['/maestro/Shop/API_KEY'] = 'k-2';
     nowMs = 299_000;
     expect(await environment.secret('API_KEY')).toBe('k-1');

@@ -28,7 +28,7 @@ const IDLE_MS = 240_000;
 /** Targets kept; endpoints made from data could otherwise open any number. */
 const MAX_TARGETS = 256;
 
-export interface ChannelLease {
+interface ChannelLease {
   client: Client;
   /** To be called once, when the call has ended. `broken`: the channel is not used again. */
   release(broken: boolean): void;
@@ -43,7 +43,7 @@ export interface GrpcChannels {
   close(): void;
 }
 
-export interface UseOptions {
+interface UseOptions {
   tls: boolean;
   size: number | undefined;
   /** ms that the call has left. */

@@ -48,7 +48,7 @@ export function pruneToMethods(
 }
 
 /** `package.Service/Method` of every method. */
-export function allMethods(files: readonly FileDescriptorProto[]): string[] {
+function allMethods(files: readonly FileDescriptorProto[]): string[] {
   return files.flatMap((file) =>
     file.service.flatMap((service) => service.method.map(({ name }) => `${qualify(file.package, service.name)}/${name}`)),
   );

@@ -25,7 +25,7 @@ export interface ServiceTypes {
 }
 
 /** What server reflection needs. */
-export interface Wire {
+interface Wire {
   client: Client;
   metadata: Metadata;
   origin: string;

@@ -12,7 +12,7 @@ export const MAX_BODY_BYTES = 10 * 1024 * 1024;
 /** Largest body that is read of any other answer: enough for its excerpt, with secrets taken out before it is cut. */
 const MAX_ERROR_BODY_BYTES = 16 * 1024;
 
-export type Cut = 'size' | 'time' | 'abort' | 'network';
+type Cut = 'size' | 'time' | 'abort' | 'network';
 
 export type Exchange =
   | { kind: 'answer'; status: number; headers: IncomingHttpHeaders; body: Buffer; cut?: Cut }

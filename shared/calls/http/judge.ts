@@ -80,7 +80,7 @@ export function judgeBroken(broken: Broken, label: CallLabel, signal: AbortSigna
 /**
  * `Retry-After` in ms from now: seconds or an HTTP date (RFC 9110, section 10.2.3). Undefined where there is none that can be read.
  */
-export function parseRetryAfter(value: string | string[] | undefined, nowMs: number): number | undefined {
+function parseRetryAfter(value: string | string[] | undefined, nowMs: number): number | undefined {
   if (typeof value !== 'string') return undefined;
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000;
   const at = Date.parse(value);

@@ -56,7 +56,7 @@ export function queryOf(input: Json | undefined): string {
 }
 
 /** Literal text of the author, with what may not be sent percent-encoded; escapes stay as they are. */
-export function encodeLiteral(text: string): string {
+function encodeLiteral(text: string): string {
   if (CONTROL.test(text)) throw badConfiguration('the path holds a control character: remove it');
   return text.replace(UNSAFE_LITERAL, (character) => encode(character));
 }

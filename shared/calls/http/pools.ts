@@ -24,7 +24,7 @@ export interface HttpPools {
   close(): Promise<void>;
 }
 
-export interface PoolLease {
+interface PoolLease {
   pool: Pool;
   /** To be called once, when the request has ended. */
   release(): void;
