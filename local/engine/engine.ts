@@ -56,8 +56,8 @@ export function createEngine(options: EngineOptions): Engine {
     for (const execution of written) {
       const row = execution.takePending();
       if (!row) continue;
-      journal.append(execution.start.id, row.first, row.entries);
-      if (options.onEvent) tellEvents(execution, row.entries);
+      journal.append(execution.start.id, row);
+      if (options.onEvent) tellEvents(execution, row);
     }
   }
 
@@ -131,9 +131,12 @@ export function createEngine(options: EngineOptions): Engine {
   };
 
   function onEnd(arn: string, told: (description: ExecutionDescription) => void): () => void {
-    const found = journal.execution(arn);
-    if (found && found.status !== 'RUNNING') told(describe(found));
-    if (found?.status !== 'RUNNING') return () => {};
+    if (!running.has(arn)) {
+      const found = journal.execution(arn);
+      if (found && found.status !== 'RUNNING') told(describe(found));
+      // A running one that is not in memory yet will be recovered.
+      if (found?.status !== 'RUNNING') return () => {};
+    }
     const listeners = endListeners.get(arn) ?? new Set();
     endListeners.set(arn, listeners.add(told));
     return () => {
@@ -152,7 +155,7 @@ export function createEngine(options: EngineOptions): Engine {
     endListeners.delete(arn);
     if (!listeners && !options.onStatus) return;
     const description: ExecutionDescription = {
-      ...describeStart(execution.start),
+      ...describeStart(execution.start, () => row(execution.start.arn).input),
       status: end.status,
       stopDate: end.stopped,
       output: end.output,
@@ -289,7 +292,14 @@ export function createEngine(options: EngineOptions): Engine {
     );
     running.set(arn, execution);
     if (options.onStatus)
-      tellStatus({ ...describeStart(execution.start), status: 'RUNNING', stopDate: null, output: null, error: null, cause: null });
+      tellStatus({
+        ...describeStart(execution.start, () => row(execution.start.arn).input),
+        status: 'RUNNING',
+        stopDate: null,
+        output: null,
+        error: null,
+        cause: null,
+      });
     execution.run();
     return { executionArn: arn, startDate: started, execution };
   }
@@ -303,7 +313,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   function wait(arn: string): Promise<ExecutionDescription> {
     return new Promise((resolve, reject) => {
-      row(arn);
+      if (!running.has(arn)) row(arn);
       onEnd(arn, (description) => {
         database.committed().then(() => resolve(description), reject);
       });
@@ -523,13 +533,14 @@ function describe(found: ExecutionRow): ExecutionDescription {
 
 function describeStart(
   start: ExecutionStart,
+  inputText: () => string,
 ): Pick<ExecutionDescription, 'executionArn' | 'stateMachineArn' | 'name' | 'startDate' | 'input'> {
   return {
     executionArn: start.arn,
     stateMachineArn: start.machineArn,
     name: start.name,
     startDate: start.started,
-    input: start.input.text ?? JSON.stringify(start.input.value),
+    input: start.input.text ?? inputText(),
   };
 }
 

@@ -51,9 +51,7 @@ export class Execution {
   #clock: Clock;
   #lastEvent = 0;
   #lastThread = 0;
-  #notes = 0;
   #pending = '';
-  #pendingFirst = 0;
   #recorded: Map<number, Entry[]> | undefined;
   #timeout: Timer | undefined;
 
@@ -112,21 +110,18 @@ export class Execution {
   }
 
   /** What was collected since the last call, as one row; undefined when nothing was. */
-  takePending(): { first: number; entries: string } | undefined {
+  takePending(): string | undefined {
     if (this.#pending === '') return undefined;
-    const row = { first: this.#pendingFirst, entries: this.#pending };
+    const row = this.#pending;
     this.#pending = '';
     return row;
   }
 
   #append(entry: string): void {
     if (this.#pending === '') {
-      // Rows are ordered by a running number of entries, notes included.
-      this.#pendingFirst = this.#lastEvent + this.#notes;
       this.#pending = entry;
       this.runtime.collect(this);
     } else this.#pending += `,${entry}`;
-    if (entry.startsWith('[0,')) this.#notes++;
   }
 
   clockNow(): number {
@@ -147,8 +142,7 @@ export class Execution {
     for (const row of rows) {
       for (const entry of readEntries(row)) {
         index.add(entry);
-        if (entry.id === 0) this.#notes++;
-        else this.#lastEvent = Math.max(this.#lastEvent, entry.id);
+        this.#lastEvent = Math.max(this.#lastEvent, entry.id);
         this.#lastThread = Math.max(this.#lastThread, entry.thread, lastThreadOf(entry));
         const list = recorded.get(entry.thread);
         if (list) list.push(entry);

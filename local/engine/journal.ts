@@ -19,7 +19,8 @@ const TABLES = [
     input TEXT NOT NULL, output TEXT)`,
   `CREATE INDEX IF NOT EXISTS engine_executions_machine ON engine_executions (machine_arn, id)`,
   `CREATE INDEX IF NOT EXISTS engine_executions_running ON engine_executions (id) WHERE status = 'RUNNING'`,
-  `CREATE TABLE IF NOT EXISTS engine_journal (execution INTEGER NOT NULL, first INTEGER NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (execution, first)) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS engine_journal (id INTEGER PRIMARY KEY, execution INTEGER NOT NULL, entries TEXT NOT NULL)`,
+  `CREATE INDEX IF NOT EXISTS engine_journal_execution ON engine_journal (execution)`,
 ];
 
 export interface MachineRow {
@@ -68,7 +69,7 @@ export function createJournal(database: Database) {
   const run = (sql: string, ...values: (string | number | null)[]): void => {
     database.write(() => database.prepare(sql).run(...values));
   };
-  const appendEntries = database.prepare('INSERT INTO engine_journal (execution, first, entries) VALUES (?, ?, ?)');
+  const appendEntries = database.prepare('INSERT INTO engine_journal (execution, entries) VALUES (?, ?)');
   const insertExecution = database.prepare(
     `INSERT INTO engine_executions (id, arn, machine_arn, type, status, definition, role_arn, started, input) VALUES (?, ?, ?, ?, 'RUNNING', ?, ?, ?, ?)`,
   );
@@ -141,11 +142,11 @@ export function createJournal(database: Database) {
       return database.prepare(sql).all(machineArn, before, status ?? null, status ?? null, limit) as unknown as ExecutionRow[];
     },
     /** Writes inside the transaction that is open (see `beforeCommit`). */
-    append(execution: number, first: number, entries: string): void {
-      appendEntries.run(execution, first, entries);
+    append(execution: number, entries: string): void {
+      appendEntries.run(execution, entries);
     },
     entries(execution: number): string[] {
-      const rows = database.prepare('SELECT entries FROM engine_journal WHERE execution = ? ORDER BY first').all(execution);
+      const rows = database.prepare('SELECT entries FROM engine_journal WHERE execution = ? ORDER BY id').all(execution);
       return rows.map((row) => (row as { entries: string }).entries);
     },
   };

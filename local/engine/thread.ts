@@ -195,6 +195,14 @@ export class Thread {
     } else this.execution.finish(end);
   }
 
+  /** Before a long wait: lets go of texts and objects that can be made again. */
+  lighten(): void {
+    this.execution.start.input.text = undefined;
+    if (!this.visit) return;
+    this.visit.input.text = undefined;
+    this.visit.context = undefined;
+  }
+
   // Variables
 
   /** Sets a variable of this thread's scope. `bytes`: the length of its JSON text. */

@@ -309,7 +309,7 @@ describe('commit before effect', () => {
     const seen: string[][] = [];
     const look: TestFunction = () => {
       const other = openDatabase({ path: file });
-      const rows = other.prepare('SELECT entries FROM engine_journal ORDER BY execution, first').all() as { entries: string }[];
+      const rows = other.prepare('SELECT entries FROM engine_journal ORDER BY id').all() as { entries: string }[];
       seen.push(rows.flatMap(({ entries }) => [...entries.matchAll(/"(Task\w+)",/g)].map(([, type]) => type ?? '')));
       other.close();
       return { id: 'looked' };

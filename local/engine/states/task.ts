@@ -20,10 +20,7 @@ export function task(thread: Thread, state: TaskState, input: Payload): Flow<Lef
 }
 
 function* attempt(thread: Thread, visit: Visit, state: TaskState): Flow<Left> {
-  const scheduled = yield* schedule(thread, visit, state);
-  const { id, at } = thread.record(scheduled.events.started, () => scheduled.events.about);
-  const started: Attempt = { ...scheduled, startedId: id, startedAt: at };
-  const result = yield* finish(thread, state, started);
+  const result = yield* finish(thread, state, yield* schedule(thread, visit, state));
   visit.token = undefined;
   return yield* leave(thread, visit, {
     output: state.output,
@@ -37,8 +34,8 @@ function* attempt(thread: Thread, visit: Visit, state: TaskState): Flow<Left> {
 
 /** Evaluates what the task is given and writes it down. */
 function* schedule(thread: Thread, visit: Visit, state: TaskState): Flow<Attempt> {
-  const events = eventsOf(state, thread);
-  const base = { thread, visit, state, events, startedId: 0, startedAt: 0 };
+  const events = eventsOf(state);
+  const base = { thread, visit, state, events, startedAt: 0 };
   const next = thread.peek();
   if (next?.type === events.scheduled) {
     thread.take();
@@ -85,9 +82,10 @@ function* schedule(thread: Thread, visit: Visit, state: TaskState): Flow<Attempt
   return { ...base, parameters, payloadText, timeoutSeconds, heartbeatSeconds };
 }
 
-/** The outcome, from the journal or from outside, as the state's result. */
+/** Starts it; the outcome, from the journal or from outside, as the state's result. */
 function* finish(thread: Thread, state: TaskState, started: Attempt): Flow<Payload> {
   const { events } = started;
+  started.startedAt = thread.record(events.started, () => events.about).at;
   let next = thread.peek();
   let submitted = false;
   if (next?.type === 'TaskSubmitted') {
@@ -150,7 +148,7 @@ const FUNCTION_EVENTS: TaskEvents = {
 
 const integrationEvents = new Map<string, TaskEvents>();
 
-function eventsOf(state: TaskState, _thread: Thread): TaskEvents {
+function eventsOf(state: TaskState): TaskEvents {
   const { resource } = state;
   if (resource.kind === 'function') return FUNCTION_EVENTS;
   let events = integrationEvents.get(resource.arn);

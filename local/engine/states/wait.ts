@@ -25,6 +25,7 @@ export function* wait(thread: Thread, state: WaitState, input: Payload): Flow<Le
 /** Waits until the moment, epoch ms. */
 export function* pause(thread: Thread, until: number): Flow<void> {
   const { clock } = thread.execution.runtime;
+  thread.lighten();
   yield* external<true>(thread, (settle) => {
     const timer = clock.setTimer(until - clock.now(), () => settle(true));
     return () => timer.cancel();

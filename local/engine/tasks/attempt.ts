@@ -29,7 +29,6 @@ export interface Attempt {
   payloadText: string | undefined;
   timeoutSeconds: number | undefined;
   heartbeatSeconds: number | undefined;
-  startedId: number;
   /** Epoch ms. */
   startedAt: number;
   /** Output of TaskSubmitted, when replaying. */

@@ -26,25 +26,13 @@ export function* performWithToken(
   const token = visit.token;
   if (token === undefined) throw new Error('A task that waits for a token has none');
   if (!submitted) {
-    const first = yield* external<Arrived>(thread, (settle) => {
-      const stopListening = thread.execution.runtime.listen(token, (message) => {
-        const outcome = tokenOutcome(message);
-        if (outcome) settle(outcome);
-      });
-      const timer = limitTimer(attempt, false, () => settle(timedOut()));
-      const letGo = send((outcome) => settle('result' in outcome ? { answered: outcome.result } : outcome));
-      return () => {
-        stopListening();
-        timer?.cancel();
-        letGo();
-      };
-    });
-    if (!('answered' in first)) return first;
-    writeSubmitted(attempt, first.answered);
+    const outcome = yield* submit(attempt, token, send);
+    if (outcome) return outcome;
   }
-  // The parameters are not needed any more: many tasks may wait for long.
-  attempt.parameters = attempt.visit.input;
+  // The parameters are not needed any more, and this may wait for long.
+  attempt.parameters = visit.input;
   attempt.payloadText = undefined;
+  thread.lighten();
   return yield* external<Outcome>(thread, (settle) => {
     const heartbeat = heartbeatTimer(attempt, () => settle(heartbeatMissed()));
     heartbeat.restart();
@@ -60,6 +48,27 @@ export function* performWithToken(
       stopListening();
     };
   });
+}
+
+/** Until the request is answered (undefined: the token is still to be answered), or the token is, or the time is up. */
+function* submit(attempt: Attempt, token: string, send: (settle: (outcome: Outcome) => void) => () => void): Flow<Outcome | undefined> {
+  const { thread } = attempt;
+  const first = yield* external<Arrived>(thread, (settle) => {
+    const stopListening = thread.execution.runtime.listen(token, (message) => {
+      const outcome = tokenOutcome(message);
+      if (outcome) settle(outcome);
+    });
+    const timer = limitTimer(attempt, false, () => settle(timedOut()));
+    const letGo = send((outcome) => settle('result' in outcome ? { answered: outcome.result } : outcome));
+    return () => {
+      stopListening();
+      timer?.cancel();
+      letGo();
+    };
+  });
+  if (!('answered' in first)) return first;
+  writeSubmitted(attempt, first.answered);
+  return undefined;
 }
 
 /** Sends the request and takes its answer for the result. */
