@@ -83,7 +83,9 @@ async function writeAnswer(
   terms: CallbackTerms,
   value: Json,
 ): Promise<StepRecord | undefined> {
-  return writeDone(runs, runId, step, escapeReserved(value), {
+  // Over a sealed step it is late, like the end of a call.
+  const { undoState: _state, undoRound: _round, ...asked } = step;
+  return writeDone(runs, runId, step.sealed ? { ...asked, state: 'waiting' } : step, escapeReserved(value), {
     shape: terms,
     tooLarge: (path, bytes, budget) => ({
       name: 'Maestro.ResultTooLarge',

@@ -57,11 +57,13 @@ export async function writeDone(
 
   const [body] = await store.read([key]);
   const now = body && asStep(body);
-  if (!now || now.undoState) return undefined;
-  const late = now.sealed === true && now.state === 'unknown';
+  if (!now) return undefined;
+  const late = now.sealed === true && now.state === 'unknown' && (now.undoState === undefined || now.undoState === 'unresolved');
   if (!late && now.state !== 'started') return undefined;
   const written: StepRecord = { ...record, state: late ? 'done_late' : 'done' };
-  const condition = { equals: { state: now.state, owner: now.owner, undoState: null } };
+  // Listed as unresolved in this round: the next one undoes it.
+  if (now.undoState) Object.assign(written, { undoState: now.undoState, undoRound: now.undoRound ?? 0 });
+  const condition = { equals: { state: now.state, owner: now.owner, undoState: now.undoState ?? null } };
   return (await store.put(key, written as unknown as JsonObject, condition, options.expiresAt)) ? written : undefined;
 }
 
