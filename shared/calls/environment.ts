@@ -7,7 +7,7 @@ import { type AwsSecretsOptions, createAwsSecrets } from './aws-secrets.ts';
 import type { Environment } from './parts.ts';
 
 /** Variables by name, as `process.env`. */
-export type Variables = Readonly<Record<string, string | undefined>>;
+type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface LocalEnvironmentOptions {
   kind: 'local';
