@@ -9,5 +9,5 @@ import type { Runs } from './runs.ts';
 export async function noteLate(runs: Runs, run: RunRecord, step: StepRecord): Promise<void> {
   if (!isClosed(run) || !step.undo) return;
   await runs.store.update(runRecordKey(run.id), { set: { late: true } }, { present: true });
-  await reopenList(runs, run);
+  await reopenList(runs, run, true);
 }

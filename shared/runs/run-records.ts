@@ -157,9 +157,14 @@ export async function endRun(
   return true;
 }
 
-/** Puts a run back on the list that the sweep reads. It stays there until the sweep has dealt with it. */
-export async function reopenList(runs: Runs, run: RunRecord): Promise<void> {
-  await runs.store.put(openKey(run), { id: run.id, workflow: run.workflow, late: true }, undefined, runs.expiresAt(run.deadlineMs));
+/** Puts a run back on the list that the sweep reads. @param late it stays there until the sweep has dealt with it, whatever ends meanwhile */
+export async function reopenList(runs: Runs, run: RunRecord, late = false): Promise<void> {
+  await runs.store.put(
+    openKey(run),
+    { id: run.id, workflow: run.workflow, ...(late ? { late } : {}) },
+    undefined,
+    runs.expiresAt(run.deadlineMs),
+  );
 }
 
 /** Takes a run off that list. @param late also one that was put back */
