@@ -335,6 +335,11 @@ const ROWS: { [group: string]: Row[] } = {
     ['unbase64("wIA=")', null],
     ['unbase64("YQ")', null],
     ['unbase64("Y!==")', null],
+    ['unbase64("YR==")', null],
+    ['unbase64("YQ==\\n")', null],
+    ['unbase64("4oKs4oI=")', null],
+    ['unbase64("JTI1wqM=")', '%25£'],
+    ['base64("%25£")', 'JTI1wqM='],
     ['unbase64(null)', null],
   ],
   'json, string and number': [

@@ -48,7 +48,8 @@ export function templateValue(template: Template, scope: Scope): Json {
     case 'literal':
       return literalValue(template.value);
     case 'expr':
-      return template.expr.kind === 'literal' ? literalValue(template.expr.value) : wrap(expressionCode(template.expr, scope));
+      if (template.expr.kind === 'literal') return literalValue(template.expr.value);
+      return template.expr.kind === 'callback_url' ? null : wrap(expressionCode(template.expr, scope));
     case 'text':
       return wrap(textCode(template.parts, scope));
     case 'list':

@@ -23,13 +23,18 @@ const CHARACTER = '/[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]|[\\s\\S]/';
 
 const LONE_SURROGATE = '/[\\uD800-\\uDBFF](?![\\uDC00-\\uDFFF])|(^|[^\\uD800-\\uDBFF])[\\uDC00-\\uDFFF]/';
 
-const ASCII = `"!\\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_\`abcdefghijklmnopqrstuvwxyz{|}~"`;
-const BASE64 = "'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'";
-const HEX = "'0123456789ABCDEF'";
+const NOT_ASCII = '/[^\\u0000-\\u007f]/';
 
-/** Percent-encoded UTF-8 of one character, for finding what is not (RFC 3629 §4). */
+/** The bytes 128 to 255 in base64. */
+const UPPER_BYTES =
+  "'gIGCg4SFhoeIiYqLjI2Oj5CRkpOUlZaXmJmam5ydnp+goaKjpKWmp6ipqqusra6vsLGys7S1tre4ubq7vL2+v8DBwsPExcbHyMnKy8zNzs/Q0dLT1NXW19jZ2tvc3d7f4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8='";
+
+/** `$base64encode` takes a text's UTF-8 on some engines; JSONata's JavaScript takes one byte for each character. */
+const ENCODES_UTF8 = "$base64encode('\\u00e9')='w6k='";
+
+/** Percent-encoded UTF-8 of one character beyond ASCII, for finding what is none (RFC 3629, section 4). */
 const UTF8_CHARACTER =
-  '/%[0-7].|%(C[2-9A-F]|D.)%[89AB].|%E0%[AB].%[89AB].|%(E[1-9A-CEF])%[89AB].%[89AB].|%ED%[89].%[89AB].|%F0%[9AB].%[89AB].%[89AB].|' +
+  '/%(C[2-9A-F]|D.)%[89AB].|%E0%[AB].%[89AB].|%(E[1-9A-CEF])%[89AB].%[89AB].|%ED%[89].%[89AB].|%F0%[9AB].%[89AB].%[89AB].|' +
   '%F[1-3]%[89AB].%[89AB].%[89AB].|%F4%8.%[89AB].%[89AB]./';
 
 export const HELPERS = {
@@ -98,27 +103,24 @@ export const HELPERS = {
     '$floor($a)=$a and $floor($b)=$b and $floor($s)=$s and $s!=0 and $max([$abs($a),$abs($b),$abs($s)])<=9007199254740991?' +
     '($n:=$floor(($b-$a)/$s);$n<0?[]:$n<1000?[$map([0..$n],function($i){$a+$i*$s})]:null):null:null}',
 
-  /** UTF-8 whatever the engine's `$base64encode` does beyond ASCII: percent-encoding → hex → 12 bits at a time. */
+  /** UTF-8 whatever the engine's own function does beyond ASCII. */
   base64: (use: Use) =>
-    `function($v){$type($v)='string'?$contains($v,${LONE_SURROGATE})?null:(` +
-    `$h:=$join([$map([$match($encodeUrlComponent($v),/%..|[^%]/).match],function($c){` +
-    `$length($c)=3?$substring($c,1):${use('hexOfCharacter')}($c)})]);` +
-    "$p:=[0,4,2][$length($h)%6/2];$t:=$join([$map([$match($h&$substring('0000',0,$length($h)%3=0?0:3-$length($h)%3),/.../).match],function($g){" +
-    `($n:=${use('hexDigit')}($substring($g,0,1))*256+${use('hexDigit')}($substring($g,1,1))*16+${use('hexDigit')}($substring($g,2,1));` +
-    `$substring(${BASE64},$floor($n/64),1)&$substring(${BASE64},$n%64,1))})]);` +
-    "$p=0?$t:$p=4?$t&'==':$substring($t,0,$length($t)-1)&'='):null}",
+    `function($v){$type($v)='string'?$contains($v,${LONE_SURROGATE})?null:` +
+    `$base64encode($contains($v,${NOT_ASCII}) and $not(${ENCODES_UTF8})?${use('utf8Bytes')}($v):$v):null}`,
+  /** Encoding it again tells whether the text was base64 at all, and in its one proper form. */
   unbase64: (use: Use) =>
-    `function($v){$type($v)='string'?$length($v)%4=0 and $contains($v,/^[A-Za-z0-9+\\/]*={0,2}${END}/)?(` +
-    "$b:=$replace($v,/=+/,'');" +
-    `$h:=$join([$map([$match($b&($length($b)%2=0?'':'A'),/../).match],function($g){` +
-    `($n:=${use('base64Digit')}($substring($g,0,1))*64+${use('base64Digit')}($substring($g,1,1));` +
-    `$substring(${HEX},$floor($n/256),1)&$substring(${HEX},$floor($n/16)%16,1)&$substring(${HEX},$n%16,1))})]);` +
-    `$u:=$join([$map([$match($substring($h,0,$floor($length($b)*6/8)*2),/../).match],function($g){'%'&$g})]);` +
-    `$replace($u,${UTF8_CHARACTER},'')=''?$decodeUrlComponent($u):null):null:null}`,
-  hexOfCharacter: () =>
-    `function($c){($n:=$length($substringBefore(${ASCII},$c))+33;$substring(${HEX},$floor($n/16),1)&$substring(${HEX},$n%16,1))}`,
-  hexDigit: () => `function($c){$length($substringBefore(${HEX},$c))}`,
-  base64Digit: () => `function($c){$length($substringBefore(${BASE64},$c))}`,
+    `function($v){$type($v)='string'?$length($v)%4=0 and $contains($v,/^[A-Za-z0-9+\\/]*={0,2}${END}/)?` +
+    `($d:=$base64decode($v);$base64encode($d)!=$v?null:$contains($d,${NOT_ASCII}) and $not(${ENCODES_UTF8})?${use('utf8Text')}($d):$d):null:null}`,
+  /** A text's UTF-8 with one character for each byte: percent-encoded, then byte by byte. */
+  utf8Bytes: (use: Use) =>
+    `function($v){($t:=$base64decode(${UPPER_BYTES});$decodeUrlComponent($reduce([0..127],function($s,$i){` +
+    `$join($split($s,${use('percent')}($i)),$substring($t,$i,1))},$encodeUrlComponent($v))))}`,
+  /** The other way; null where the bytes are not UTF-8. */
+  utf8Text: (use: Use) =>
+    `function($v){($t:=$base64decode(${UPPER_BYTES});$p:=$reduce([0..127],function($s,$i){` +
+    `$join($split($s,$substring($t,$i,1)),${use('percent')}($i))},$join($split($v,'%'),'%25'));` +
+    `$contains($replace($p,${UTF8_CHARACTER},''),/%[89A-F]/)?null:$decodeUrlComponent($p))}`,
+  percent: () => "function($i){'%'&$uppercase($formatBase($i+128,16))}",
 };
 
 export type HelperName = keyof typeof HELPERS;
