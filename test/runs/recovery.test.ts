@@ -56,7 +56,7 @@ function setting(options: Partial<RecorderOptions> = {}): Setting {
       return ids;
     },
     async runUndo(places) {
-      const input = started.at(-1)?.input as { run: RunRef; error: RawError };
+      const input = started.at(-1)?.input as unknown as { run: RunRef; error: RawError };
       for (const n of places) await world.send({ ...(undo(n, { error: input.error }) as object), run: input.run } as never);
       await world.send({ ...(report(input.error) as object), run: input.run } as never);
     },
