@@ -13,6 +13,7 @@ import type {
   ParallelStep,
   Retry,
   Service,
+  SetStep,
   Step,
   SwitchStep,
   Template,
@@ -52,7 +53,6 @@ function buildStep(builder: StepBuilder, node: YamlNode): Step | null {
     return null;
   }
   const kind = kindOf(node);
-  if (kind === null) return null;
   const when = expressionAt(builder, node, 'when');
   const base = {
     id: textOf(node, 'id') ?? `step_${number}`,
@@ -63,7 +63,7 @@ function buildStep(builder: StepBuilder, node: YamlNode): Step | null {
     onError: textOf(node, 'on_error') === 'continue' ? ('continue' as const) : ('fail' as const),
     span: node.span,
   };
-  const step = buildKind(builder, node, kind, base);
+  const step = kind === null ? buildStandIn(node, base) : buildKind(builder, node, kind, base);
   builder.sources.set(step, node);
   return step;
 }
@@ -131,6 +131,12 @@ function buildKind(builder: StepBuilder, node: YamlNode, kind: NonNullable<Retur
       return { ...base, kind, error: textOf(fail, 'error') ?? '', message: templateAt(builder, fail, 'message') };
     }
   }
+}
+
+/** For a step whose kind is not clear: makes its output's name, so that one mistake is not told again at every use of the name. */
+function buildStandIn(node: YamlNode, base: Base): SetStep {
+  const output = textOf(node, 'output');
+  return { ...base, kind: 'set', values: output === null ? [] : [[output, { span: node.span, kind: 'literal', value: null }]] };
 }
 
 function buildCall(builder: StepBuilder, node: YamlNode, base: Base): CallStep {

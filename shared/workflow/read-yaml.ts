@@ -142,7 +142,12 @@ function createConverter(text: string, reporter: Reporter): { convert(node: Node
       (isMap(first.key) || (isScalar(first.key) && isMap(first.value) && text[span.start] === '{' && text[span.start + 1] === '{'))
     ) {
       reporter.report('MST1008', span, 'a template without quotes is a map to YAML', 'put it in quotes: "{{ … }}"');
-      return null;
+      // Read on as what was meant, so that the same mistake is not told as a missing value too.
+      const value = text.slice(span.start, span.end);
+      return {
+        node: { kind: 'scalar', span, value, written: value, at: (index) => Math.min(span.start + index, span.end) },
+        chars: value.length,
+      };
     }
     const entries: MapEntry[] = [];
     const places = new Map<string, Span>();
@@ -189,7 +194,7 @@ function createConverter(text: string, reporter: Reporter): { convert(node: Node
         `the number ${written.slice(0, 40)} cannot be represented exactly`,
         'put it in quotes to keep it as text',
       );
-      return null;
+      return { node: { kind: 'scalar', span, value: 0, written, at: () => span.start }, chars: written.length };
     }
     const known = value === null || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string' ? value : written;
     const at = typeof known === 'string' ? scalarPositions(text, span.start, span.end, styleOf(node), known) : (): number => span.start;

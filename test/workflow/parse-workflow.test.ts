@@ -244,6 +244,27 @@ describe('names and places', () => {
   });
 });
 
+describe('one mistake is told once', () => {
+  test('a step of no clear kind still makes its output', () => {
+    expect(codes('name: w\nversion: "1"\nsteps:\n  - { servcie: x, method: /x, output: made }\n  - set: { q: "{{ .made.x }}" }\n')).toEqual(
+      ['MST1101'],
+    );
+  });
+
+  test('a template without quotes is read on as what was meant', () => {
+    expect(codes('name: w\nversion: "1"\nsteps:\n  - foreach: {{ .input.x }}\n    steps: [{ wait: 1s }]\n')).toEqual(['MST1008']);
+  });
+
+  test('places are right in files with CRLF and a byte order mark', () => {
+    const { diagnostics } = parseWorkflow(
+      '\ufeffname: w\r\nversion: "1"\r\nsteps:\r\n  - set:\r\n      a: >\r\n        folded\r\n        {{ .oops }}\r\n',
+      { file: 'w' },
+    );
+
+    expect(diagnostics).toMatchObject([{ code: 'MST2001', line: 7, column: 12, endColumn: 17, path: 'steps[0].set.a' }]);
+  });
+});
+
 describe('limits', () => {
   test('a file over 1 MB is refused', () => {
     expect(codes(`name: w # ${'x'.repeat(1_000_000)}`)).toEqual(['MST1002']);
