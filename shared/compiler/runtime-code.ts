@@ -30,7 +30,7 @@ export function secondsLeftCode(limitMs: number): string {
 
 /** True when the deadline has passed. */
 export function pastDeadlineCode(limitMs: number): string {
-  return `$millis() >= ${deadlineCode(limitMs)}`;
+  return `$boolean($millis() >= ${deadlineCode(limitMs)})`;
 }
 
 /** `RawError` of a catcher. Error and Cause may be null or missing. */
