@@ -7,7 +7,7 @@ import type { Caller } from '../../shared/calls/types.ts';
 import type { Json } from '../../shared/json.ts';
 import { isJsonObject } from '../../shared/json.ts';
 import type { CheckpointMessage, StepMessage } from '../../shared/protocol/step-message.ts';
-import { createRuns, type Runs } from '../../shared/runs/index.ts';
+import { createRuns, isFinal, type RunStatus, type Runs } from '../../shared/runs/index.ts';
 import type { Blobs, Database, Store } from '../../shared/store/index.ts';
 import {
   createEngine,
@@ -24,7 +24,6 @@ export const ACCOUNT = { region: 'us-east-1', accountId: '000000000000' };
 const PREFIX = `arn:aws:lambda:${ACCOUNT.region}:${ACCOUNT.accountId}:function:`;
 export const STEP_FUNCTION = `${PREFIX}maestro-step`;
 export const CHECKPOINT_FUNCTION = `${PREFIX}maestro-checkpoint`;
-const SWEEP_MS = 60_000;
 
 export interface ProcessOptions {
   /** Counts the processes of the simulation from 1. */
@@ -39,6 +38,8 @@ export interface ProcessOptions {
   /** A task token waits for an answer. */
   onToken: (message: StepMessage | CheckpointMessage, token: string) => void;
   workflowOf: (executionArn: string) => string;
+  /** The run whose end is waited for. */
+  runId: string;
   alive: () => boolean;
 }
 
@@ -46,6 +47,8 @@ export interface SimulatedProcess {
   engine: Engine;
   runs: Runs;
   recorder: Recorder;
+  /** Resolves when the records have the end of the run `runId`. */
+  ended: Promise<void>;
 }
 
 /** Starts a process. */
@@ -53,7 +56,19 @@ export function startProcess(options: ProcessOptions): SimulatedProcess {
   const { clock, database, store, blobs, caller, generation, jitter, alive } = options;
   let ids = 0;
   const instance = `process-${generation}`;
-  const runs = createRuns({ store, blobs, clock, workflowOf: options.workflowOf });
+  let tellEnded = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    tellEnded = resolve;
+  });
+  const runs = createRuns({
+    store,
+    blobs,
+    clock,
+    workflowOf: options.workflowOf,
+    onEvent: (runId, { type }) => {
+      if (runId === options.runId && type.startsWith('run.') && isFinal(type.slice('run.'.length) as RunStatus)) tellEnded();
+    },
+  });
   const step = createStepFunction({
     store,
     blobs,
@@ -105,15 +120,7 @@ export function startProcess(options: ProcessOptions): SimulatedProcess {
       describe: (arn) => Promise.resolve(find(engine, arn)),
     },
   });
-  const sweepLater = (): void => {
-    clock.setTimer(SWEEP_MS, () => {
-      if (!alive()) return;
-      void recorder.sweep(clock.now());
-      sweepLater();
-    });
-  };
-  sweepLater();
-  return { engine, runs, recorder };
+  return { engine, runs, recorder, ended };
 }
 
 /** ARN of a state machine of the simulation. */

@@ -16,15 +16,16 @@ import { CHECKPOINT_FUNCTION, machineArn, type SimulatedProcess, STEP_FUNCTION, 
 import { skippedSteps } from './skipped-steps.ts';
 import { answerToken } from './tokens.ts';
 import type { SimulatedCall, SimulatedRun, SimulatedStep, SimulateOptions, Simulation } from './types.ts';
-import { createVirtualClock } from './virtual-clock.ts';
+import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 const DEFAULT_START_MS = Date.UTC(2026, 0, 1);
 /** Kills in one simulation, against a mock that kills for ever. */
 const MAX_KILLS = 100;
 /** The execution's name, which is the run's public id. */
 const RUN_ID = 'run_00000000000000000000000001';
-/** How often it is looked whether the records say that the run has ended, ms of virtual time. */
-const LOOK_MS = 1_000;
+/** The sweep comes every minute; so many of them that find nothing to do are enough to know. */
+const SWEEP_MS = 60_000;
+const MAX_IDLE_SWEEPS = 90;
 
 /**
  * Simulates one run.
@@ -52,6 +53,7 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
       store,
       blobs,
       jitter: options.jitter ?? 0.5,
+      runId: RUN_ID,
       workflowOf: (arn) => (arn.split(':')[6] ?? '').replace(/-undo$/, ''),
       alive: () => alive,
       onToken: (message, token) => answerToken({ clock, process, message, token, answer: options.answerToken, alive: () => alive }),
@@ -86,8 +88,7 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
     await clock.run(register(now.process, options));
     const executionArn = await clock.run(begin(now.process, options));
     for (;;) {
-      const ended = await clock.run(Promise.race([now.killed, waitForEnd(now.process, clock)]));
-      if (ended === 'ended') break;
+      if ((await untilEnded(now.process, clock, now.killed)) === 'ended') break;
       if (++kills > MAX_KILLS) throw new Error(`The mock killed the process ${MAX_KILLS} times; a simulation ends there.`);
       await clock.settle();
       now.drop();
@@ -148,17 +149,23 @@ async function begin({ engine, runs }: SimulatedProcess, { workflow, input }: Si
   return executionArn;
 }
 
-/** Resolves when the first run's record says that it has ended. */
-function waitForEnd({ runs }: SimulatedProcess, clock: ReturnType<typeof createVirtualClock>): Promise<'ended'> {
-  return new Promise((resolve, reject) => {
-    const look = (): void => {
-      findRun(runs, RUN_ID).then((run) => {
-        if (run && isFinal(run.status)) resolve('ended');
-        else clock.setTimer(LOOK_MS, look);
-      }, reject);
-    };
-    look();
-  });
+/**
+ * Resolves when the first run's record says that it has ended. Where nothing else is left to happen, the sweep of every minute may know what to
+ * do; if it does not, several times over, the run will never end.
+ */
+async function untilEnded(
+  { runs, recorder, ended }: SimulatedProcess,
+  clock: VirtualClock,
+  killed: Promise<'killed'>,
+): Promise<'ended' | 'killed'> {
+  let idle = 0;
+  const sweepLater = (): void => {
+    if (++idle > MAX_IDLE_SWEEPS) return;
+    clock.setTimer(SWEEP_MS, () => void recorder.sweep(clock.now()));
+  };
+  const record = await clock.run(findRun(runs, RUN_ID));
+  if (record && isFinal(record.status)) return 'ended';
+  return clock.run(Promise.race([killed, ended.then(() => 'ended' as const)]), sweepLater);
 }
 
 // ---- what came of it

@@ -20,9 +20,10 @@ export interface VirtualClock extends Clock {
   settle(): Promise<void>;
   /**
    * Drives time until `work` has settled and gives what it gives.
+   * @param whenIdle called when nothing is left to happen and `work` is still pending: it may set a timer
    * @throws Error when nothing can happen any more and `work` is still pending, or when `limitMs` of virtual time have passed
    */
-  run<T>(work: Promise<T>, limitMs?: number): Promise<T>;
+  run<T>(work: Promise<T>, whenIdle?: () => void, limitMs?: number): Promise<T>;
   /** Takes back every timer: what a killed process had in mind. */
   dropTimers(): void;
   /** Timers that wait, for tests. */
@@ -83,7 +84,7 @@ export function createVirtualClock(startMs: number): VirtualClock {
       activity++;
     },
     settle,
-    async run(work, limitMs = 400 * 86_400_000) {
+    async run(work, whenIdle = () => {}, limitMs = 800 * 86_400_000) {
       const limitAt = nowMs + limitMs;
       let ended = false;
       const mark = (): void => {
@@ -93,6 +94,7 @@ export function createVirtualClock(startMs: number): VirtualClock {
       for (let still = 0; still < STUCK_TURNS; still += QUIET_TURNS) {
         await settle();
         if (ended) return work;
+        if (timers.length === 0) whenIdle();
         if (timers.length > 0) {
           still = 0;
           fireNext(limitAt);

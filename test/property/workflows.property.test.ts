@@ -38,7 +38,8 @@ describe('random workflows with random outcomes', () => {
           statuses.set(told.status, (statuses.get(told.status) ?? 0) + 1);
           expect(told).toEqual(expected);
           keepsItsPromises(simulation);
-          expect(definitionProblems(compile(main, { children: [] }))).toEqual([]);
+          // asl-validator takes a good while for each.
+          expect(definitionProblems(compile(main), one.seed % 10 === 1)).toEqual([]);
         }),
         { numRuns: RUNS, seed: SEED },
       );

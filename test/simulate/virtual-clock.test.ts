@@ -66,7 +66,7 @@ describe('the virtual clock', () => {
     const clock = createVirtualClock(0);
     const again = (): void => void clock.setTimer(1_000, again);
     again();
-    await expect(clock.run(new Promise(() => {}), 60_000)).rejects.toThrow(/60000 ms/);
+    await expect(clock.run(new Promise(() => {}), undefined, 60_000)).rejects.toThrow(/60000 ms/);
   });
 
   test('a dropped timer never fires', async () => {
