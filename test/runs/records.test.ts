@@ -356,6 +356,14 @@ describe('a callback', () => {
     expect(world.events.map(({ type }) => type)).toEqual(['run.started', 'step.started', 'step.completed']);
   });
 
+  it('waits also where what the service said to the request cannot be used', async () => {
+    const world = createWorld({ callbackUrl: (token) => `http://x/${token}` });
+    world.caller.answers('s1', unusable);
+
+    expect(await world.step(call(1, { token: 't1' }))).toBeNull();
+    expect(await world.statuses()).toEqual({ '0001': 'waiting' });
+  });
+
   it('may be answered before the request has been', async () => {
     const world = createWorld({ callbackUrl: (token) => `http://x/${token}` });
     world.caller.answers('s1', async (request) => {

@@ -264,9 +264,12 @@ describe('a block', () => {
     expect(await world.send(call(4, { blocks: ['0009'] }))).toMatchObject({ error: 'Maestro.Stopped' });
   });
 
-  it('is stopped when the process died between the record of the failure and the mark', async () => {
+  it.each([
+    ['a refusal', rejected],
+    ['an answer that cannot be used', unusable],
+  ])('is stopped by %s also when the process died between the record of the failure and the mark', async (_name, outcome) => {
     const world = createWorld();
-    world.caller.answers('s1', rejected);
+    world.caller.answers('s1', outcome);
     const update = world.store.update;
     world.store.update = () => Promise.reject(new Error('killed'));
     await world.send(call(1, { blocks: ['0009'], stops: ['0009'] }));
@@ -313,6 +316,32 @@ describe('the breaker of a service', () => {
 
     expect(await world.send(message)).toEqual({ value: { step: 'step1', did: 'undone' } });
     expect(world.caller.keys().filter((key) => key.includes('undo'))).toHaveLength(4);
+  });
+});
+
+describe('secrets', () => {
+  it('are names in records, errors, events and dead letters, never values', async () => {
+    const world = createWorld();
+    const service = {
+      name: 's1',
+      type: 'http' as const,
+      endpoint: [{ env: 'BASE' }, '/api'],
+      headers: [{ name: 'authorization', value: ['Bearer ', { secret: 'TOKEN' }] }],
+    };
+    world.caller.answers('s1', rejected);
+    await world.send(call(1, { service, undo: { service, method: ['/undo'] } }));
+    world.caller.answers('s1', done(1), rejected);
+    await world.step(call(2, { service, undo: { service, method: ['/undo'] } }));
+    await world.send({ v: 1, op: 'undo', run: RUN, step: 'step2', at: '0002', error: null });
+    await world.send({ v: 1, op: 'report', run: RUN, workflow: 'order', version: '1', error: null });
+
+    const items = await world.store.list(`RUN#${RUN_ID}`);
+    expect(items.find(({ sk }) => sk === 'STEP#0002')?.body['undo']).toMatchObject({
+      service: { headers: [{ name: 'authorization', value: ['Bearer ', { secret: 'TOKEN' }] }] },
+    });
+    const told = JSON.stringify([items.filter(({ sk }) => !sk.startsWith('STEP#')), world.events]);
+    expect(told).not.toMatch(/authorization|Bearer|TOKEN/);
+    expect(world.caller.requests[0]?.service.headers).toEqual(service.headers);
   });
 });
 
