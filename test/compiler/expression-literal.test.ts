@@ -1,14 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  canFail,
-  expressionCode,
-  jsonataString,
-  literalValue,
-  type Scope,
-  templateValue,
-  wrap,
-} from '../../shared/compiler/expression/index.ts';
+import { canFail, expressionCode, jsonataString, literalValue, type Scope, templateValue } from '../../shared/compiler/expression/index.ts';
 import type { Json } from '../../shared/json.ts';
 import { parseExpression } from '../../shared/workflow/expression/parser.ts';
 import { awsExpression, evaluateJsonata } from '../support/aws-functions.ts';

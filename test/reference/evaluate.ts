@@ -143,22 +143,26 @@ function readNames(start: Json, names: readonly string[]): Json | undefined {
     const found = items.map((item) => lookUp(item, name)).filter((one) => one !== undefined);
     const [only] = found;
     if (index === names.length - 1 && found.length === 1 && Array.isArray(only)) return only;
-    items = found.flat(1) as Json[];
+    items = flattened(found);
   }
   return reduced(items);
 }
 
 function lookUp(item: Json, name: string): Json | undefined {
-  if (Array.isArray(item)) return reduced(item.flatMap((inner) => lookUp(inner, name) ?? []));
+  if (Array.isArray(item)) return reduced(flattened(item.map((inner) => lookUp(inner, name))));
   return isJsonObject(item) ? getOwn(item, name) : undefined;
 }
 
 /** Names that every JavaScript object inherits are read from objects and from lists of objects. */
 function readInheritedName(value: Json, name: string): Json | undefined {
-  const owners = (Array.isArray(value) ? value : [value]).filter((one) => isJsonObject(one) && Object.hasOwn(one, name));
-  const [only] = owners;
-  if (owners.length === 1 && isJsonObject(only)) return getOwn(only, name);
-  return reduced(owners.flatMap((one) => (isJsonObject(one) ? (getOwn(one, name) ?? []) : [])));
+  const items = Array.isArray(value) ? value : [value];
+  const found = items.map((item) => (isJsonObject(item) ? getOwn(item, name) : undefined)).filter((one) => one !== undefined);
+  return found.length === 1 ? found[0] : reduced(flattened(found));
+}
+
+/** What was found, lists opened once. */
+function flattened(found: readonly (Json | undefined)[]): Json[] {
+  return found.flatMap((one) => (one === undefined ? [] : one));
 }
 
 function reduced(items: Json[]): Json | undefined {
