@@ -69,7 +69,16 @@ export function createEngine(options: EngineOptions): Engine {
       () => {
         const due = effects;
         effects = [];
-        for (const run of due) run();
+        for (const run of due) {
+          try {
+            run();
+          } catch (error) {
+            // A listener's own mistake: it must not keep the others from being told.
+            queueMicrotask(() => {
+              throw error;
+            });
+          }
+        }
       },
       // The database has told its owner; what depends on the write never happens.
       () => {
@@ -101,7 +110,11 @@ export function createEngine(options: EngineOptions): Engine {
     },
     collect(execution) {
       dirty.push(execution);
-      database.write(() => {});
+      try {
+        database.write(() => {});
+      } catch {
+        halt();
+      }
     },
     ended,
     afterCommit,
@@ -145,10 +158,16 @@ export function createEngine(options: EngineOptions): Engine {
     };
   }
 
+  /** The database cannot be written any more (its owner has been told): nothing may go on as if it could. */
+  function halt(): void {
+    closing = true;
+    for (const execution of running.values()) execution.suspend();
+  }
+
   function ended(execution: Execution): void {
     const { id, arn } = execution.start;
     const { end } = execution;
-    if (!end) return;
+    if (!end || closing) return;
     journal.endExecution(id, end.status, end.stopped, end.error, end.cause, end.output);
     running.delete(arn);
     const listeners = endListeners.get(arn);
@@ -461,11 +480,10 @@ export function createEngine(options: EngineOptions): Engine {
       return arns;
     },
     close() {
-      if (closing) return;
-      closing = true;
-      for (const execution of running.values()) execution.suspend();
-      if (dirty.length > 0) database.write(flush);
       stopHook();
+      if (closing) return;
+      halt();
+      if (dirty.length > 0) database.write(flush);
       running.clear();
       tokens.clear();
       effects = [];

@@ -79,7 +79,7 @@ export interface EngineOptions {
   putEvents?: (entries: PutEventsEntry[]) => Promise<PutEventsResult>;
   /** Told after the commit. */
   onStatus?: (change: ExecutionStatusChange) => void;
-  /** Told after the commit, in order. */
+  /** Told after the commit, in order; without inputs and outputs (`getHistory` has them). */
   onEvent?: (executionArn: string, event: HistoryEvent) => void;
   /** Default 000000000000. */
   accountId?: string;

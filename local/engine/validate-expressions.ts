@@ -1,5 +1,5 @@
 // What an expression is refused for at creation: text that does not parse, `$states` members that a field does not have, bare names,
-// `$` and `$$` at the top level. (Recorded on AWS by a third party; see the facts of the design, 1.4.)
+// `$$`. (Recorded on AWS by a third party; see the facts of the design, 1.4.)
 
 import jsonata from 'jsonata';
 import { isJsonObject, type Json, type JsonObject } from '../../shared/json.ts';
@@ -72,10 +72,7 @@ interface Node {
 function walk(node: Node, top: boolean, refuse: (message: string) => void, members: Set<string>): void {
   if (node.type === 'path') return walkPath(node, top, refuse, members);
   if (top && node.type === 'name') refuse(`Reference to '${String(node.value)}' at the top level is not supported.`);
-  if (top && (node.type === 'wildcard' || node.type === 'descendant'))
-    refuse(`Reference to '${node.type === 'wildcard' ? '*' : '**'}' at the top level is not supported.`);
-  if (node.type === 'variable' && (node.value === '$' || (node.value === '' && top)))
-    refuse(`Reference to '$${String(node.value)}' is not supported.`);
+  if (node.type === 'variable' && node.value === '$') refuse("Reference to '$$' is not supported.");
   // `a ~> |path|update|`: the pattern and the update are read in the context of what flows in.
   const inside = node.type === 'transform' ? false : top;
   for (const [key, value] of Object.entries(node)) {
