@@ -26,7 +26,20 @@ import {
 } from '../../shared/runs/index.ts';
 import type { Store } from '../../shared/store/index.ts';
 import { createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
-import { call, createWorld, done, jumpingClock, memoryBlobs, RUN, RUN_ID, rejected, START_MS, undo, type World } from '../step/world.ts';
+import {
+  call,
+  createWorld,
+  done,
+  jumpingClock,
+  memoryBlobs,
+  RUN,
+  RUN_ID,
+  rejected,
+  START_MS,
+  undo,
+  unusable,
+  type World,
+} from '../step/world.ts';
 
 const ref = (n: number): RunRef => [`arn:aws:states:us-east-1:123456789012:execution:order:e-${n}`, new Date(START_MS + n).toISOString()];
 

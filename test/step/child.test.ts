@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChildMessage, RunLink, RunRef, UndoSpec } from '../../shared/protocol/step-message.ts';
-import { createRun, endRun, findRun, type RunStatus, readRun, runKeyOf } from '../../shared/runs/index.ts';
+import { endRun, findRun, type RunStatus, readRun, runKeyOf } from '../../shared/runs/index.ts';
 import { call, createWorld, done, ERROR, RUN, RUN_ID, rejected, report, undo, type World } from './world.ts';
 
 const CHILD: RunRef = ['arn:aws:states:us-east-1:123456789012:execution:billing:child', '2026-01-02T03:04:06.000Z'];
