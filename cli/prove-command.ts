@@ -8,7 +8,7 @@ import { readBytes } from './files.ts';
 import type { Io } from './io.ts';
 import { loadWorkflows } from './load-workflows.ts';
 import { type Proof, type ProvedCase, prove } from './prove/prove.ts';
-import { calledNames, caseName, proofTable } from './prove/table.ts';
+import { calledNames, caseName, proofTable, unresolvedNames } from './prove/table.ts';
 import { bold, green, red } from './text/style.ts';
 
 /** Runs start at this moment, so that the same file gives the same proof. */
@@ -81,7 +81,7 @@ function caseJson(proved: ProvedCase): object {
     undone: calledNames(simulation.calls, 'undo'),
     status: simulation.status,
     error: simulation.error,
-    unresolved: simulation.steps.filter((step) => step.undoState === 'unresolved').map((step) => step.step),
+    unresolved: unresolvedNames(simulation),
     right: verdict.ok,
     problems: verdict.problems,
   };

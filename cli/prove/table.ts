@@ -1,6 +1,7 @@
 // A proof as a table for people: per case what was called, what was undone in which order, how it ended, and whether that is right.
 
-import type { SimulatedCall } from '../../local/simulate/index.ts';
+import type { SimulatedCall, Simulation } from '../../local/simulate/index.ts';
+import { itemsOf } from '../scenario/step-places.ts';
 import { bold, green, red, yellow } from '../text/style.ts';
 import { nameOf } from './judge.ts';
 import type { Proof, ProvedCase } from './prove.ts';
@@ -50,10 +51,16 @@ function rowOf(proved: ProvedCase): { cells: string[][]; ok: boolean; problems: 
     [caseName(proved)],
     wrapped(calledNames(simulation.calls, 'do')),
     wrapped(calledNames(simulation.calls, 'undo')),
-    [simulation.status],
+    [simulation.status, ...unresolvedNames(simulation).map((name) => `unresolved: ${name}`)],
     [verdict.ok ? 'ok' : 'WRONG'],
   ];
   return { cells, ok: verdict.ok, problems: verdict.problems };
+}
+
+/** Steps that may have been performed, that nobody undid, and that the record says so of. */
+export function unresolvedNames({ steps }: Simulation): string[] {
+  const places = steps.filter((step) => step.undoState === 'unresolved');
+  return places.map(({ step, at }) => nameOf({ step, items: itemsOf(at) }));
 }
 
 function wrapped(names: readonly string[]): string[] {

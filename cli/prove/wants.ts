@@ -2,7 +2,7 @@
 // has to be for the run to take its main path (conditions hold, lists have items, numbers can be added).
 //
 //   W1. The first thing that asks for an exact value gets it; a later, other wish for the same path is ignored.
-//   W2. Conditions are wanted to hold: every `when`, and the first case of a switch.
+//   W2. Conditions are wanted to hold: every `when`, and the first case of a switch; but none that leads straight to a `fail`.
 
 import type { Json } from '../../shared/json.ts';
 import type { Expr, PathStep, Step, Template, TextPart, Workflow } from '../../shared/workflow/index.ts';
@@ -28,6 +28,7 @@ export interface Wants {
 type Wish = { kind?: WantedKind; exact?: Json } | null;
 
 const HOLDS: Wish = { exact: true };
+const HOLDS_NOT: Wish = { exact: false };
 
 /** Reads a whole workflow. */
 export function wantsOf(workflow: Workflow): Wants {
@@ -56,7 +57,7 @@ class Reader {
 
   steps(steps: readonly Step[], outputs: Map<string, Want>): void {
     for (const step of steps) {
-      if (step.when) this.expr(step.when, HOLDS);
+      if (step.when) this.expr(step.when, step.kind === 'fail' ? HOLDS_NOT : HOLDS);
       if ('output' in step && step.output !== null && !this.#names.has(step.output)) {
         const want = newWant();
         outputs.set(step.output, want);
@@ -85,12 +86,14 @@ class Reader {
         return;
       case 'foreach':
         return this.#foreach(step, outputs);
-      case 'switch':
+      case 'switch': {
+        const wanted = step.cases.findIndex((one) => one.steps[0]?.kind !== 'fail');
         for (const [i, one] of step.cases.entries()) {
-          if (one.when) this.expr(one.when, i === 0 ? HOLDS : null);
+          if (one.when) this.expr(one.when, i === wanted ? HOLDS : i < wanted ? HOLDS_NOT : null);
           this.steps(one.steps, outputs);
         }
         return;
+      }
       case 'set':
         for (const [name, value] of step.values) this.#alias(name, value);
         return;
