@@ -292,6 +292,23 @@ describe('Map', () => {
   });
 });
 
+describe('Choice', () => {
+  it('without a match and a Default ends the execution: nothing catches it', async () => {
+    const choice = { StartAt: 'C', States: { C: { Type: 'Choice', Choices: [{ Condition: false, Next: 'D' }] }, D: { Type: 'Succeed' } } };
+    const finished = await world().run(
+      sequence({
+        P: { Type: 'Parallel', Branches: [choice], End: true, Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Caught' }] },
+        Caught: { Type: 'Pass', End: true },
+      }),
+    );
+    expect(finished.error).toBe('States.Runtime');
+    expect(finished.cause).toBe(
+      "An error occurred while executing the state 'C' (entered at the event id #4). Failed to transition out of the state. The state does not point to a next state.",
+    );
+    expect(finished.types.slice(-2)).toEqual(['ChoiceStateEntered', 'ExecutionFailed']);
+  });
+});
+
 describe('nested executions', () => {
   const child = { QueryLanguage: 'JSONata', ...sequence({ Add: { Type: 'Pass', Output: { sum: '{% $states.input.a + 1 %}' } } }) };
   const call = (suffix: string, machine: string, more: JsonObject = {}): JsonObject => ({

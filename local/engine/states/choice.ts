@@ -18,7 +18,12 @@ export function* choice(thread: Thread, state: ChoiceState, input: Payload): Flo
     if (typeof value !== 'boolean') throw unexpectedType(thread, visit, rule.condition, 'boolean', value);
     if (value) return yield* leave(thread, visit, { ...common, output: rule.output, assign: rule.assign, next: rule.next });
   }
-  if (state.default === undefined)
-    throw new StateError('States.NoChoiceMatched', `No choice rule of the state '${state.name}' matched and it has no Default`);
+  if (state.default === undefined) {
+    // Measured on AWS, against the specification's States.NoChoiceMatched.
+    const said = `An error occurred while executing the state '${state.name}' (entered at the event id #${visit.enteredId}).`;
+    throw new StateError('States.Runtime', `${said} Failed to transition out of the state. The state does not point to a next state.`, {
+      fatal: true,
+    });
+  }
   return yield* leave(thread, visit, { ...common, output: state.output, assign: state.assign, next: state.default });
 }

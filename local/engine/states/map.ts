@@ -103,6 +103,7 @@ function* iterate(thread: Thread, visit: Visit, state: MapState, { items, thread
     previous = child.cursor;
     const about = `"index":${item.index},"name":${visit.state.nameJson}`;
     if ('error' in end) {
+      if (end.error.fatal) throw end.error;
       child.record('MapIterationFailed', () => about);
       thread.cursor = previous;
       throw iterationFailed(thread, end.error);

@@ -77,9 +77,10 @@ function* branches(thread: Thread, state: ParallelState, input: Payload, threads
 const hasFailed = (message: unknown): boolean => message instanceof Thread && message.end !== undefined && 'error' in message.end;
 
 function branchFailed(thread: Thread, branch: Thread, error: StateError): StateError {
+  if (error.fatal) return error;
   // Recorded on AWS: a task that fails its branch is also aborted.
-  if (branch.visit?.state.type === 'Task') branch.write('TaskStateAborted', () => '');
   thread.cursor = branch.cursor;
+  if (branch.visit?.state.type === 'Task') branch.write('TaskStateAborted', () => '');
   abortChildren(thread);
   thread.inbox.length = 0;
   recordBranchFailure(thread, error);

@@ -25,9 +25,11 @@ export function* recovering(
       return yield* attempt();
     } catch (error) {
       if (!(error instanceof StateError)) throw error;
-      if (!error.fatal && (yield* retried(thread, visit, state.retry, error))) continue;
+      // States.Runtime is neither retried nor caught, and ends the execution without another event (measured on AWS).
+      if (error.fatal) throw error;
+      if (yield* retried(thread, visit, state.retry, error)) continue;
       beforeCatch();
-      const catcher = error.fatal ? undefined : state.catch.find(({ errors }) => matches(errors, error));
+      const catcher = state.catch.find(({ errors }) => matches(errors, error));
       if (!catcher) throw error;
       return yield* caught(thread, visit, catcher, error);
     }
