@@ -52,7 +52,8 @@ async function sweepRun(
     await record(change);
     return true;
   }
-  if (change || nowMs < dueMs + LOST_MS) return false;
+  // Without a deadline nothing says that it should have ended.
+  if (change || run.deadlineMs === undefined || nowMs < dueMs + LOST_MS) return false;
   return settleRun(recovery, run, { step: null, error: 'Maestro.Lost', cause: null });
 }
 

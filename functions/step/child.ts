@@ -21,6 +21,7 @@ import {
   runRecordKey,
   type StepRecord,
   stepKey,
+  undoPass,
 } from '../../shared/runs/index.ts';
 import type { StepContext } from './context.ts';
 import { failure } from './step-error.ts';
@@ -46,6 +47,22 @@ export async function undoChild(context: StepContext, message: ChildMessage): Pr
     await stopUnseen(context, message);
     return nothing;
   }
+  const result = await decide(context, message, record, step, child);
+  await store.update(stepKey(run.id, message.at), { set: { askedIn: undoPass(record) } }, { present: true });
+  return result;
+}
+
+/** What an ended child calls for. */
+async function decide(
+  context: StepContext,
+  message: ChildMessage,
+  record: RunRecord,
+  step: StepRecord,
+  child: RunRecord,
+): Promise<ChildResult> {
+  const { store } = context.runs;
+  const run = runKeyOf(message.run);
+  const nothing: ChildResult = { start: false, input: null };
   if (child.status === 'completed') {
     const undo = child.link?.undo;
     if (!undo && !(await owesAnything(context, child))) {

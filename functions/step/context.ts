@@ -78,7 +78,7 @@ export function refusal(
   deadlineMs: number,
   now: number,
 ): { name: 'Maestro.Cancelled' | 'Maestro.Stopped' | 'Maestro.DeadlineExceeded'; message: string } | undefined {
-  if (run.cancel) return { name: 'Maestro.Cancelled', message: 'the run was cancelled' };
+  if (run.cancel || run.status === 'cancelled') return { name: 'Maestro.Cancelled', message: 'the run was cancelled' };
   if (isClosed(run)) return { name: 'Maestro.Stopped', message: `the run takes no new calls: it is ${run.status}` };
   for (const block of blocks ?? []) {
     if (run[stopField(block)] === true)

@@ -15,6 +15,7 @@ import {
   runRecordKey,
   type StepRecord,
   stepKey,
+  undoPass,
 } from '../../shared/runs/index.ts';
 import type { StepContext } from './context.ts';
 
@@ -49,7 +50,7 @@ export async function pageItems(context: StepContext, message: PageMessage): Pro
 async function pendingItems({ runs }: StepContext, record: RunRecord, at: string): Promise<Map<string, StepRecord[]>> {
   const pending = new Map<string, StepRecord[]>();
   for (const step of await listSteps(runs, record.id, `${at}.`)) {
-    if (owed(step, record.round ?? 1) === 'nothing') continue;
+    if (owed(step, record.round ?? 1) === 'nothing' || step.askedIn === undoPass(record)) continue;
     const item = `${at}.${step.at.slice(at.length + 1).split('.', 1)[0] ?? ''}`;
     const steps = pending.get(item);
     if (steps) steps.push(step);

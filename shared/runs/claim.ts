@@ -14,12 +14,13 @@ export const CLAIM_MS = 20 * 60_000;
 
 /**
  * Takes the claim for a chain of undo states, or keeps it; the first to take it writes the failure and the status `compensating`.
- * Undefined when the run's undo has been reported already: there is nothing left to do.
+ * Undefined when the run has ended, so that there is nothing left to do.
  */
 export async function claimForChain(runs: Runs, run: RunRecord, error: RawError | null): Promise<RunRecord | undefined> {
   let seen = run;
   for (;;) {
-    if (seen.reported === true && isFinal(seen.status)) return undefined;
+    // A completed run is undone when its parent's is; any other end is one.
+    if (isFinal(seen.status) && (seen.status !== 'completed' || seen.reported === true)) return undefined;
     const now = runs.clock.now();
     const held = seen.status === 'compensating' && (seen.claimBy ?? null) !== null;
     if (held && (seen.claimUntilMs ?? 0) - now > CLAIM_MS / 2) return seen;
@@ -44,4 +45,9 @@ export async function claimForChain(runs: Runs, run: RunRecord, error: RawError 
     if (!again) return undefined;
     seen = asRun(again);
   }
+}
+
+/** Names one pass of undo states over a run: of a round, and of the undo machine that was started in it. */
+export function undoPass(run: RunRecord): string {
+  return `${run.round ?? 1}/${typeof run['undoStarts'] === 'number' ? run['undoStarts'] : 0}`;
 }

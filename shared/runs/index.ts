@@ -9,7 +9,7 @@ export {
   completeCallback,
 } from './callback.ts';
 export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCancel, requestCancel } from './cancel.ts';
-export { CHAIN, CLAIM_MS, claimForChain } from './claim.ts';
+export { CHAIN, CLAIM_MS, claimForChain, undoPass } from './claim.ts';
 export { errorInfo } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';
 export { type DoneOptions, writeDone } from './finish-step.ts';

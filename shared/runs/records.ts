@@ -131,6 +131,8 @@ export const stepRecordSchema = z.looseObject({
   shape: object.optional(),
   /** A `workflow` step: the child's public id. */
   child: z.string().optional(),
+  /** The pass of undo states (`undoPass`) that has asked what is to be done about the child. */
+  askedIn: z.string().optional(),
   /** A `workflow` step whose child is completed and has nothing to undo. */
   owesNothing: z.literal(true).optional(),
   undoState: z.enum(UNDO_STATES).optional(),

@@ -254,14 +254,22 @@ describe('cancelling a run', () => {
     expect(await world.send(undo(1))).toEqual({ value: { step: 'step1', did: 'undone' } });
   });
 
-  it('ends a run that was only queued', async () => {
-    const { runs } = records();
+  it('ends a run that was only queued, also when it begins all the same', async () => {
+    const { runs, store } = records();
     await createRun(runs, { id: 'run_01JZZZZZZZZZZZZZZZZZZZZZZZ', workflow: 'order' });
     const acts = executions(true);
 
     expect(await cancelRun(runs, acts, 'run_01JZZZZZZZZZZZZZZZZZZZZZZZ')).toMatchObject({ ended: true });
 
     expect(acts.did).toEqual([]);
+    const world = createWorld({ store });
+    const run: RunRef = ['arn:aws:states:us-east-1:123456789012:execution:order:run_01JZZZZZZZZZZZZZZZZZZZZZZZ', RUN[1]];
+    expect(await world.send(call(1, { run }))).toMatchObject({ error: 'Maestro.Cancelled' });
+    await world.send({ v: 1, op: 'undo', run, step: 'step1', at: '0001', error: null });
+    expect(await world.send({ v: 1, op: 'report', run, workflow: 'order', version: '1', error: null })).toMatchObject({
+      value: { error: 'Maestro.Cancelled' },
+    });
+    expect(world.caller.requests).toEqual([]);
     expect((await findRun(runs, 'run_01JZZZZZZZZZZZZZZZZZZZZZZZ'))?.status).toBe('cancelled');
   });
 

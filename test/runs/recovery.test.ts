@@ -322,6 +322,14 @@ describe('recovery', () => {
     expect(s.started).toMatchObject([{ input: { error: { error: 'Maestro.Lost' } } }]);
   });
 
+  it('never takes a run for lost that has no deadline and cannot be asked about', async () => {
+    const s = setting();
+    await s.recorder.onExecutionStatus(change('RUNNING'));
+
+    expect(await s.recorder.sweep(START_MS + 365 * 86_400_000)).toEqual([]);
+    expect(await s.runStatus()).toBe('running');
+  });
+
   it('goes on when it died between its claim and the start of the undo', async () => {
     const s = setting();
     await s.step(call(1));

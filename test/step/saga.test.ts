@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { endRun, readRun, runKeyOf } from '../../shared/runs/index.ts';
 import { call, createWorld, done, ERROR, RUN, RUN_ID, rejected, report, START_MS, timedOut, unavailable, undo, unusable } from './world.ts';
 
 /** Undoes places n … 1 as the chain of states does: each state's failure is passed over. */
@@ -235,6 +236,32 @@ describe('the pages of a foreach', () => {
       [1_102, ...Array.from({ length: 1_100 }, (_, n) => 1_099 - n)].map((item) => `0002.${String(item).padStart(5, '0')}`),
     );
     expect(await world.step(page)).toEqual({ items: [], more: false });
+  });
+
+  it('pass over items whose sub-workflow has been dealt with', async () => {
+    const world = createWorld();
+    await world.step(call(1));
+    for (let item = 0; item < 501; item++) {
+      const at = place(item);
+      const child = [`arn:aws:states:us-east-1:123456789012:execution:sub:${item}`, RUN[1], { parent: { run: RUN_ID, at } }] as const;
+      await world.step(call(5, { run: [child[0], child[1], child[2]], at: '0001' }));
+      await endRun(world.runs, await readRun(world.runs, runKeyOf([child[0], child[1]]).id), { status: 'compensated' });
+    }
+    const page = { v: 1, op: 'page', run: RUN, step: 'each', at: '0002', error: ERROR } as const;
+    const machine = 'arn:aws:states:us-east-1:123456789012:stateMachine:sub';
+
+    let pages = 0;
+    for (;;) {
+      const { items, more } = (await world.step(page)) as { items: string[]; more: boolean };
+      expect(++pages).toBeLessThan(4);
+      for (const item of items) await world.step({ v: 1, op: 'child', run: RUN, step: 'sub', at: `${item}.0001`, error: ERROR, machine });
+      if (!more) break;
+    }
+
+    expect(pages).toBe(2);
+    await world.step(undo(1));
+    const { cause } = (await world.step(report())) as { cause: string };
+    expect(JSON.parse(cause)).toMatchObject({ status: 'compensated', left: [] });
   });
 
   it('give up on items that are begun again and again and never reported', async () => {
