@@ -33,7 +33,7 @@ function messageOf(cause: string, depth: number): string {
     if (typeof inner === 'string' && inner !== '') return messageOf(inner, depth + 1);
   }
   const message = parsed['message'] ?? parsed['Message'];
-  return typeof message === 'string' ? message : cause;
+  return typeof message === 'string' ? messageOf(message, depth + 1) : cause;
 }
 
 function parse(text: string): Json | undefined {
