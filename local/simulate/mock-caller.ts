@@ -39,21 +39,15 @@ export function createMockCaller(options: MockCallerOptions): Caller {
         return never();
       }
       const { request: _, ...told } = asked;
-      const entry: SimulatedCall = { ...told, ended: 'running', error: null, performed: null };
+      const entry: SimulatedCall = { ...told, ended: 'running', error: null, performed: performedBy(reply.outcome) };
       log.push(entry);
       const answered = answerWithin(reply, request.timeoutMs);
       await sleep(clock, answered.takesMs);
-      if (reply.kill === 'after' || !alive()) {
-        Object.assign(entry, { ended: 'lost', performed: performedBy(reply.outcome) });
-        if (alive()) options.kill();
-        return never();
-      }
+      if (reply.kill === 'after' && alive()) options.kill();
+      if (!alive()) return never();
       const { outcome } = answered;
-      Object.assign(entry, {
-        ended: outcome.outcome,
-        error: outcome.outcome === 'done' ? null : outcome.error,
-        performed: performedBy(reply.outcome),
-      });
+      entry.ended = outcome.outcome;
+      entry.error = outcome.outcome === 'done' ? null : outcome.error;
       return outcome;
     },
     origin: ({ service }: CallSpec) => `mock:${service.name}`,

@@ -14,7 +14,7 @@ import { createMemoryBlobs } from './memory-blobs.ts';
 import { createMockCaller } from './mock-caller.ts';
 import { CHECKPOINT_FUNCTION, machineArn, type SimulatedProcess, STEP_FUNCTION, startProcess } from './process.ts';
 import { skippedSteps } from './skipped-steps.ts';
-import { answerToken } from './tokens.ts';
+import { createTokenAnswers } from './tokens.ts';
 import type { SimulatedCall, SimulatedRun, SimulatedStep, SimulateOptions, Simulation } from './types.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
@@ -56,7 +56,7 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
       runId: RUN_ID,
       workflowOf: (arn) => (arn.split(':')[6] ?? '').replace(/-undo$/, ''),
       alive: () => alive,
-      onToken: (message, token) => answerToken({ clock, process, message, token, answer: options.answerToken, alive: () => alive }),
+      onToken: (message, token) => tokens.asked(message, token),
       caller: createMockCaller({
         clock,
         startMs,
@@ -79,12 +79,14 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
       drop: () => {
         alive = false;
         process.engine.close();
+        for (const call of calls) if (call.ended === 'running') call.ended = 'lost';
       },
     };
   };
 
+  let now = boot();
+  const tokens = createTokenAnswers(clock, options.answerToken, () => now.process);
   try {
-    let now = boot();
     await clock.run(register(now.process, options));
     const executionArn = await clock.run(begin(now.process, options));
     for (;;) {
@@ -95,6 +97,7 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
       clock.dropTimers();
       await clock.settle();
       now = boot();
+      tokens.restarted();
       await clock.run(now.process.engine.recover());
     }
     return await clock.run(collect(now.process, options, { executionArn, calls, kills, tookMs: clock.now() - startMs }));
