@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import type { Breakers } from '../../shared/breaker/index.ts';
 import type { Caller, CallOutcome } from '../../shared/calls/types.ts';
 import type { Json } from '../../shared/json.ts';
-import { type DeadLetter, isClosed, type RunKey, type RunRecord, type Runs, type StepRecord, stopField } from '../../shared/runs/index.ts';
+import { type DeadLetter, isClosed, type RunKey, type RunRecord, type Runs, stopField } from '../../shared/runs/index.ts';
 
 /** A record's lease outlasts its call by this: time to write the end. Below the 30 s that a task's timeout adds to the service's. */
 export const LEASE_MARGIN_MS = 10_000;
@@ -92,9 +92,4 @@ export function refusal(
 /** W3C trace context: one trace per run, one span per attempt, the same whenever it is made again. */
 export function traceparent(run: RunKey, at: string, attempt: number): string {
   return `00-${run.traceId}-${hash('sha256', `${run.id}/${at}/${attempt}`).slice(0, 16)}-01`;
-}
-
-/** The record of a step that failed for good or not, as an answer to the same question. */
-export function hasEnded(step: StepRecord): boolean {
-  return step.state !== 'started' && step.state !== 'waiting' && step.state !== 'child';
 }

@@ -64,7 +64,7 @@ function answer(record: RunRecord, status: RunStatus, told: Json | undefined): R
 }
 
 /** JSON of at most 30,000 characters: details go first, then the ends of the lists, whose lengths are then told. */
-export function causeText(head: { status: string; step: string | null; message: string }, lists: { [list: string]: Json[] }): string {
+function causeText(head: { status: string; step: string | null; message: string }, lists: { [list: string]: Json[] }): string {
   const { undone = [], left = [], unresolved = [], irreversible = [] } = lists;
   const whole = { ...head, undone, left, unresolved, irreversible };
   const text = JSON.stringify(whole);

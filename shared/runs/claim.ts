@@ -8,7 +8,7 @@ import { asRun, isFinal, type RunRecord } from './records.ts';
 import type { Runs } from './runs.ts';
 
 /** The chain of the execution itself, or of the undo machine: they carry the same claim. */
-export const CHAIN = 'chain';
+const CHAIN = 'chain';
 /** Without a sign of life for this long, recovery looks whether the holder is still there. An undo call lasts at most 14 minutes. */
 export const CLAIM_MS = 20 * 60_000;
 

@@ -9,12 +9,12 @@ export {
   completeCallback,
 } from './callback.ts';
 export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCancel, requestCancel } from './cancel.ts';
-export { CHAIN, CLAIM_MS, claimForChain, undoPass } from './claim.ts';
+export { CLAIM_MS, claimForChain, undoPass } from './claim.ts';
 export { errorInfo } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';
 export { type DoneOptions, writeDone } from './finish-step.ts';
 export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './keys.ts';
-export { needsError, resolveLate } from './late.ts';
+export { resolveLate } from './late.ts';
 export { noteLate } from './late-step.ts';
 export { type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
 export { type Owed, owed } from './owed.ts';
@@ -22,9 +22,7 @@ export {
   asRun,
   asStep,
   type CheckpointRecord,
-  checkpointRecordSchema,
   type ErrorInfo,
-  FINAL_STATUSES,
   isClosed,
   isFinal,
   RUN_STATUSES,
@@ -55,17 +53,15 @@ export {
   readValue,
   reopenList,
 } from './run-records.ts';
-export { createRuns, EVENT_TYPES, type EventType, RETENTION_MS, type Runs, type RunsOptions } from './runs.ts';
+export { createRuns, type EventType, type Runs, type RunsOptions } from './runs.ts';
 export { sealStep } from './seal.ts';
 export { type DeadLetter, deadLetter, summarizeUndo, type UndoSummary, undoReport } from './undo-summary.ts';
 export {
   BadReferenceError,
-  DEFAULT_BUDGET_BYTES,
   isStored,
   loadStored,
   type Shape,
   type Shaped,
   selectPointers,
   shapeValue,
-  storeValue,
 } from './values.ts';

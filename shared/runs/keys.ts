@@ -15,8 +15,8 @@ const EVENT_DIGITS = 8;
 /** Shards of the two lists of runs, so that no partition takes every write of a busy account. */
 export const LIST_SHARDS = 4;
 
-export const RUN_SK = 'RUN';
-export const STEP_PREFIX = 'STEP#';
+const RUN_SK = 'RUN';
+const STEP_PREFIX = 'STEP#';
 export const EVENT_PREFIX = 'EVENT#';
 export const CHECKPOINT_PREFIX = 'CHECKPOINT#';
 

@@ -19,7 +19,7 @@ export const RUN_STATUSES = [
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
 /** A run with one of these has ended. */
-export const FINAL_STATUSES: readonly RunStatus[] = ['completed', 'failed', 'compensated', 'compensation_failed', 'cancelled'];
+const FINAL_STATUSES: readonly RunStatus[] = ['completed', 'failed', 'compensated', 'compensation_failed', 'cancelled'];
 
 export function isFinal(status: RunStatus): boolean {
   return FINAL_STATUSES.includes(status);
@@ -37,7 +37,7 @@ export type ErrorInfo = {
   also: ErrorInfo[];
 };
 
-export const errorInfoSchema: z.ZodType<ErrorInfo> = z.object({
+const errorInfoSchema: z.ZodType<ErrorInfo> = z.object({
   step: z.string().nullable(),
   error: z.string(),
   message: z.string(),
@@ -86,17 +86,17 @@ export const runRecordSchema = z.looseObject({
 /** Beside these, `stop#<place of a block>: true` for each stopped block. */
 export type RunRecord = z.infer<typeof runRecordSchema>;
 
-export const STEP_STATES = ['started', 'waiting', 'done', 'not_performed', 'unknown', 'done_late', 'skipped', 'child'] as const;
+const STEP_STATES = ['started', 'waiting', 'done', 'not_performed', 'unknown', 'done_late', 'skipped', 'child'] as const;
 
 export type StepState = (typeof STEP_STATES)[number];
 
 /** What became of a step's undo. `unresolved`: it may have been performed, and its undo must not be called on a doubt. */
-export const UNDO_STATES = ['started', 'undone', 'undo_failed', 'unresolved'] as const;
+const UNDO_STATES = ['started', 'undone', 'undo_failed', 'unresolved'] as const;
 
 export type UndoState = (typeof UNDO_STATES)[number];
 
 /** A failure as it is recorded: what is thrown again when the same attempt is asked for again. */
-export const failureSchema = z.object({ error: z.string(), message: z.string() });
+const failureSchema = z.object({ error: z.string(), message: z.string() });
 
 export const stepRecordSchema = z.looseObject({
   step: z.string(),

@@ -176,7 +176,7 @@ function openKey(run: RunRecord): Key {
   return { pk: openRunsPartition(shardOf(run.id)), sk: listSk(run.createdAtMs, run.id) };
 }
 
-export async function putValue(runs: Runs, id: string, which: 'INPUT' | 'OUTPUT', value: Json, expiresAt: number): Promise<void> {
+async function putValue(runs: Runs, id: string, which: 'INPUT' | 'OUTPUT', value: Json, expiresAt: number): Promise<void> {
   const large = JSON.stringify(value).length * 3 > INLINE_BYTES && Buffer.byteLength(JSON.stringify(value)) > INLINE_BYTES;
   const body = large ? { value: await storeValue(runs.blobs, `${id}/${which}`, value), stored: true } : { value };
   await runs.store.put(valueKey(id, which), body, undefined, expiresAt);

@@ -9,7 +9,7 @@ import { EVENT_PREFIX, eventKey, runPartition } from './keys.ts';
 import type { RunEvent } from './records.ts';
 
 /** Records live this long after their run's deadline or, without one, after they were written. */
-export const RETENTION_MS = 90 * 24 * 3_600_000;
+const RETENTION_MS = 90 * 24 * 3_600_000;
 
 /** Runs whose last event number is remembered. */
 const KEPT_TAILS = 1_000;
@@ -17,7 +17,7 @@ const KEPT_TAILS = 1_000;
 /** Numbers tried one after the other before the last one is looked up. */
 const TRIES_BEFORE_LOOKING = 3;
 
-export const EVENT_TYPES = [
+const EVENT_TYPES = [
   'job.created',
   'plan.created',
   'run.queued',

@@ -11,7 +11,7 @@ import type { StoredValue } from '../protocol/step-message.ts';
 import type { Blobs } from '../store/index.ts';
 
 /** Bytes of a result that a state holds when the message does not say. */
-export const DEFAULT_BUDGET_BYTES = 32_768;
+const DEFAULT_BUDGET_BYTES = 32_768;
 
 export interface Shape {
   /** Paths of the answer that make up the result, as JSON Pointers; left out: all of it. */

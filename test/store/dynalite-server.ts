@@ -1,7 +1,7 @@
 // A DynamoDB over the wire, in this process.
 
-import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
 import { systemClock } from '../../shared/clock.ts';

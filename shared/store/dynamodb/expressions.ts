@@ -3,7 +3,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Json } from '../../json.ts';
 import type { Change, Condition } from '../ports.ts';
-import { attributeName, type Attributes, toAttribute } from './attributes.ts';
+import { type Attributes, attributeName, toAttribute } from './attributes.ts';
 
 /** The TTL attribute: epoch seconds. */
 export const TTL = 'ttl';
