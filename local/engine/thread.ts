@@ -68,6 +68,8 @@ export class Thread {
   /** Takes back what the thread waits for. */
   cancel: (() => void) | undefined;
   dead = false;
+  /** It has an event in the history. */
+  begun = false;
   #flow: Flow<Payload> | undefined;
   #running = false;
   #parked = false;
@@ -83,6 +85,7 @@ export class Thread {
     this.item = item ?? parent?.item;
     this.vars = Object.create(parent ? parent.vars : null);
     this.#recorded = execution.takeRecorded(id);
+    parent?.children.add(this);
   }
 
   // Replay
@@ -96,6 +99,7 @@ export class Thread {
     const entry = this.peek();
     if (!entry) throw new Error(`Thread ${this.id} has no recorded entry left`);
     if (++this.#next >= (this.#recorded?.length ?? 0)) this.#recorded = undefined;
+    this.begun = true;
     if (entry.id !== 0) this.cursor = entry.id;
     return entry;
   }
@@ -118,6 +122,7 @@ export class Thread {
   /** Writes a new event and moves on to it. */
   write(type: string, details: (id: number) => string, previous = this.cursor): number {
     if (this.dead) throw new Aborted();
+    this.begun = true;
     this.cursor = this.execution.write(this.id, type, details, previous);
     return this.cursor;
   }
@@ -136,7 +141,6 @@ export class Thread {
   // Running
 
   start(region: Region, input: Payload): void {
-    this.parent?.children.add(this);
     this.#flow = this.execution.walk(this, region, input);
     this.#advance((flow) => flow.next(undefined));
   }
@@ -189,6 +193,8 @@ export class Thread {
     this.end = end;
     this.#flow = undefined;
     this.#forgetVariables();
+    // Left only by an error that ends the execution.
+    for (const child of this.children) child.kill();
     if (this.parent) {
       this.parent.children.delete(this);
       this.parent.deliver(this);

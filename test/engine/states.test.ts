@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LambdaResult } from '../../local/engine/index.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
-import { functionArn, invoke, sequence, settle, type TestFunction, throws, world } from './support.ts';
+import { functionArn, invoke, isGapFree, sequence, settle, type TestFunction, throws, world } from './support.ts';
 
 const echo = (payload: Json): Json => payload;
 /** A function that hands on the token it is given as `t`. */
@@ -309,6 +309,31 @@ describe('Choice', () => {
   });
 });
 
+describe('ItemSelector', () => {
+  it('that fails while others run stops them, and is the Map’s error', async () => {
+    const here = world({ functions: { never: () => new Promise(() => {}) } });
+    const finished = await here.run(
+      sequence({
+        M: {
+          Type: 'Map',
+          Items: [1, 2],
+          ItemSelector: '{% $states.context.Map.Item.Value = 2 ? $nothing : 1 %}',
+          ItemProcessor: sequence({ W: invoke('never', {}) }),
+        },
+      }),
+    );
+    expect(finished.error).toBe('States.QueryEvaluationError');
+    expect(finished.types.slice(3)).toEqual([
+      'MapIterationStarted',
+      'EvaluationFailed',
+      'MapIterationAborted',
+      'MapStateFailed',
+      'ExecutionFailed',
+    ]);
+    expect(isGapFree(finished.events)).toBe(true);
+  });
+});
+
 describe('nested executions', () => {
   const child = { QueryLanguage: 'JSONata', ...sequence({ Add: { Type: 'Pass', Output: { sum: '{% $states.input.a + 1 %}' } } }) };
   const call = (suffix: string, machine: string, more: JsonObject = {}): JsonObject => ({
@@ -372,7 +397,12 @@ describe('putEvents', () => {
     refuse = true;
     const failed = await here.run(sequence({ Put: put }), { id: 8 });
 
-    expect(sent[0]).toMatchObject({ Source: 'shop', DetailType: 'paid', Detail: '{"id":7}' });
+    expect(sent[0]).toEqual({
+      Source: 'shop',
+      DetailType: 'paid',
+      Detail: '{"id":7}',
+      Resources: [done.stateMachineArn, done.executionArn],
+    });
     expect(done.result).toEqual({ Entries: [{ EventId: 'e-1' }], FailedEntryCount: 0 });
     expect(failed.error).toBe('EventBridge.FailedEntry');
   });

@@ -2,28 +2,42 @@
 
 import { StateError } from '../errors.ts';
 import { type Payload, payload, textOf } from '../payload.ts';
-import type { Thread } from '../thread.ts';
+import type { Flow, Thread } from '../thread.ts';
+import { abortChildren } from './abort.ts';
+
+/** Runs children to their joint end. When one has failed, or the state itself has, stops the others and keeps the error. */
+export function* joining<T>(thread: Thread, run: () => Flow<T>): Flow<T> {
+  try {
+    return yield* run();
+  } catch (error) {
+    if (error instanceof StateError && !error.fatal) {
+      abortChildren(thread);
+      thread.inbox.length = 0;
+      noteFailure(thread, error);
+    }
+    throw error;
+  }
+}
 
 /** Notes the error of a failed attempt, so that a replay does not need the children. */
-export function recordBranchFailure(thread: Thread, error: StateError): void {
+function noteFailure(thread: Thread, error: StateError): void {
   const members = {
     error: error.error,
-    fatal: error.fatal,
     ...(error.reason === undefined ? {} : { cause: error.reason }),
-    ...(error.alias ? { alias: error.alias } : {}),
+    ...(error.alias === undefined ? {} : { alias: error.alias }),
   };
   thread.note('~Failed', JSON.stringify(members).slice(1, -1));
 }
 
 /** @throws StateError the error that was noted, if that is what comes next */
 export function recordedBranchFailure(thread: Thread): void {
+  // An ItemSelector that failed is an event of its own before the note.
+  if (thread.peek()?.type === 'EvaluationFailed') thread.take();
   const noted = thread.noted('~Failed');
   if (!noted) return;
-  const { error, cause, fatal, alias } = noted;
-  throw new StateError(typeof error === 'string' ? error : null, cause === undefined || cause === null ? cause : String(cause), {
-    fatal: fatal === true,
-    ...(typeof alias === 'string' ? { alias } : {}),
-  });
+  const { error, cause, alias } = noted;
+  const reason = cause === undefined || cause === null ? cause : String(cause);
+  throw new StateError(typeof error === 'string' ? error : null, reason, typeof alias === 'string' ? { alias } : {});
 }
 
 /**

@@ -1,12 +1,10 @@
 import type { Json } from '../../../shared/json.ts';
 import type { MapState } from '../definition/types.ts';
-import type { StateError } from '../errors.ts';
 import { type Payload, payload, textOf, tooLarge } from '../payload.ts';
-import { type Flow, receive, Thread, type Visit } from '../thread.ts';
-import { abortChildren } from './abort.ts';
-import { recordBranchFailure, recordedBranchFailure, recordResult } from './join.ts';
+import { type Flow, type MapItem, receive, Thread, type Visit } from '../thread.ts';
+import { joining, recordedBranchFailure, recordResult } from './join.ts';
 import { enter, evaluate, type Left, leave, queryFailure, sizeExceeded, unexpectedType, wholeNumber } from './leave.ts';
-import { firstThread } from './parallel.ts';
+import { firstThread, hasFailed } from './parallel.ts';
 import { recovering } from './recovery.ts';
 
 /** Iterations of an inline Map that AWS runs at once where MaxConcurrency does not say less. */
@@ -33,7 +31,7 @@ interface Iterations {
 function* attempt(thread: Thread, visit: Visit, state: MapState): Flow<Left> {
   const iterations = yield* begin(thread, visit, state);
   recordedBranchFailure(thread);
-  const result = thread.peek() ? undefined : yield* iterate(thread, visit, state, iterations);
+  const result = thread.peek() ? undefined : yield* joining(thread, () => iterate(thread, visit, state, iterations));
   const joined = recordResult(thread, 'MapStateSucceeded', result);
   return yield* leave(thread, visit, {
     output: state.output,
@@ -92,11 +90,15 @@ function* iterate(thread: Thread, visit: Visit, state: MapState, { items, thread
   let started = 0;
   let ended = 0;
   while (ended < items.length) {
-    if (started < items.length && started - ended < atOnce && thread.inbox.length === 0) {
-      yield* startIteration(thread, visit, state, { index: started, value: items[started] ?? null }, threads + started, previous);
+    // All that may start are announced before the first of them runs (recorded on AWS).
+    const announced: [child: Thread, input: Payload][] = [];
+    while (started < items.length && started - ended < atOnce && !thread.inbox.some(hasFailed)) {
+      const item = { index: started, value: items[started] ?? null };
+      const child = new Thread(thread.execution, threads + started, thread, previous, item);
       started++;
-      continue;
+      announced.push([child, yield* announce(thread, visit, state, child, item)]);
     }
+    for (const [child, input] of announced) if (!thread.inbox.some(hasFailed)) child.start(state.processor, input);
     const child = (yield* receive(thread)) as Thread;
     const { end, item } = child;
     if (!end || !item) throw new Error('An iteration was reported that has not ended');
@@ -106,7 +108,7 @@ function* iterate(thread: Thread, visit: Visit, state: MapState, { items, thread
       if (end.error.fatal) throw end.error;
       child.record('MapIterationFailed', () => about);
       thread.cursor = previous;
-      throw iterationFailed(thread, end.error);
+      throw end.error;
     }
     thread.cursor = child.record('MapIterationSucceeded', () => about).id;
     outputs[item.index] = end.output;
@@ -117,22 +119,14 @@ function* iterate(thread: Thread, visit: Visit, state: MapState, { items, thread
   return result;
 }
 
-function* startIteration(
-  thread: Thread,
-  visit: Visit,
-  state: MapState,
-  item: { index: number; value: Json },
-  id: number,
-  previous: number,
-): Flow<void> {
-  const child = new Thread(thread.execution, id, thread, previous, item);
-  const next = child.peek();
-  if (next) {
+/** Evaluates ItemSelector and writes MapIterationStarted; the iteration's input. */
+function* announce(thread: Thread, visit: Visit, state: MapState, child: Thread, item: MapItem): Flow<Payload> {
+  const recorded = child.peek();
+  if (recorded) {
     child.take();
-    const value = thread.execution.index?.read(next.details, 'input') ?? null;
-    const input = payload(value);
-    input.at = next.id;
-    return child.start(state.processor, input);
+    const input = payload(thread.execution.index?.read(recorded.details, 'input') ?? null);
+    input.at = recorded.id;
+    return input;
   }
   let input = payload(item.value);
   if (state.itemSelector) {
@@ -140,17 +134,9 @@ function* startIteration(
     input = payload(yield* evaluate(thread, visit, state.itemSelector, { ...env, vars: thread.vars }));
     if (tooLarge(textOf(input))) throw sizeExceeded(state.name);
   }
-  const about = `"index":${item.index},"name":${visit.state.nameJson}`;
   child.write('MapIterationStarted', (event) => {
     input.at = event;
-    return `${about},"input":${textOf(input)}`;
+    return `"index":${item.index},"name":${visit.state.nameJson},"input":${textOf(input)}`;
   });
-  child.start(state.processor, input);
-}
-
-function iterationFailed(thread: Thread, error: StateError): StateError {
-  abortChildren(thread);
-  thread.inbox.length = 0;
-  recordBranchFailure(thread, error);
-  return error;
+  return input;
 }

@@ -3,8 +3,7 @@ import type { ParallelState } from '../definition/types.ts';
 import type { StateError } from '../errors.ts';
 import { type Payload, payload, textOf, tooLarge } from '../payload.ts';
 import { type Flow, receive, Thread, type Visit } from '../thread.ts';
-import { abortChildren } from './abort.ts';
-import { recordBranchFailure, recordedBranchFailure, recordResult } from './join.ts';
+import { joining, recordedBranchFailure, recordResult } from './join.ts';
 import { asPayload, enter, evaluate, type Left, leave, sizeExceeded } from './leave.ts';
 import { recovering } from './recovery.ts';
 
@@ -23,7 +22,7 @@ export function parallel(thread: Thread, state: ParallelState, input: Payload): 
 function* attempt(thread: Thread, visit: Visit, state: ParallelState): Flow<Left> {
   const { input, threads } = yield* begin(thread, visit, state);
   recordedBranchFailure(thread);
-  const result = thread.peek() ? undefined : yield* branches(thread, state, input, threads);
+  const result = thread.peek() ? undefined : yield* joining(thread, () => branches(thread, state, input, threads));
   const joined = recordResult(thread, 'ParallelStateSucceeded', result);
   return yield* leave(thread, visit, {
     output: state.output,
@@ -74,16 +73,13 @@ function* branches(thread: Thread, state: ParallelState, input: Payload, threads
   return payload(outputs.map((output) => output.value) as Json, `[${outputs.map(textOf).join(',')}]`);
 }
 
-const hasFailed = (message: unknown): boolean => message instanceof Thread && message.end !== undefined && 'error' in message.end;
+/** A message that a child has failed. */
+export const hasFailed = (message: unknown): boolean => message instanceof Thread && message.end !== undefined && 'error' in message.end;
 
 function branchFailed(thread: Thread, branch: Thread, error: StateError): StateError {
-  if (error.fatal) return error;
-  // Recorded on AWS: a task that fails its branch is also aborted.
   thread.cursor = branch.cursor;
-  if (branch.visit?.state.type === 'Task') branch.write('TaskStateAborted', () => '');
-  abortChildren(thread);
-  thread.inbox.length = 0;
-  recordBranchFailure(thread, error);
+  // Recorded on AWS: a task that fails its branch is also aborted.
+  if (!error.fatal && branch.visit?.state.type === 'Task') branch.write('TaskStateAborted', () => '');
   return error;
 }
 

@@ -22,7 +22,7 @@ function put(attempt: Attempt, settle: (outcome: Outcome) => void): () => void {
   };
   runtime.afterCommit(() => {
     if (!given) return;
-    const entries = entriesOf(attempt.parameters.value, attempt.thread.execution.start.arn);
+    const entries = entriesOf(attempt);
     if (!entries) return fail(new Error('The arguments have no list Entries'));
     runtime.putEvents(entries).then((result) => {
       const output: Json = { Entries: result.Entries.map((entry) => ({ ...entry })), FailedEntryCount: result.FailedEntryCount };
@@ -35,8 +35,10 @@ function put(attempt: Attempt, settle: (outcome: Outcome) => void): () => void {
   };
 }
 
-/** The entries as EventBridge takes them: `Detail` is text, and the execution is among the resources. */
-function entriesOf(parameters: Json, executionArn: string): PutEventsEntry[] | undefined {
+/** The entries as EventBridge takes them: `Detail` is text, and machine and execution follow the resources (recorded on AWS). */
+function entriesOf(attempt: Attempt): PutEventsEntry[] | undefined {
+  const parameters = attempt.parameters.value;
+  const { arn, machineArn } = attempt.thread.execution.start;
   if (!isJsonObject(parameters) || !Array.isArray(parameters['Entries'])) return undefined;
   return parameters['Entries'].map((entry) => {
     if (!isJsonObject(entry)) return {};
@@ -45,7 +47,7 @@ function entriesOf(parameters: Json, executionArn: string): PutEventsEntry[] | u
     return {
       ...(entry as PutEventsEntry),
       ...(detail === undefined ? {} : { Detail: typeof detail === 'string' ? detail : JSON.stringify(detail) }),
-      Resources: [executionArn, ...resources],
+      Resources: [...resources, machineArn, arn],
     };
   });
 }
