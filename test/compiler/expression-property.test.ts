@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { checkDefinition } from '../../shared/compiler/check-definition/index.ts';
 import {
   conditionCode,
   expressionCode,
@@ -7,6 +8,7 @@ import {
   templateCode,
   templateValue,
   textCode,
+  wrap,
 } from '../../shared/compiler/expression/index.ts';
 import type { Json } from '../../shared/json.ts';
 import { isJsonObject, setOwn } from '../../shared/json.ts';
@@ -96,6 +98,24 @@ describe('generated JSONata', () => {
         expect(code).not.toMatch(/[\n\r\u2028\u2029]|\{%|%\}|\$\{|\$\$|\?\?|\?:|\$eval/);
         const value = JSON.stringify(templateValue(one, scope));
         expect(value).not.toContain('${');
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('is what the checker lets the compiler emit, in states that cannot catch too', () => {
+    fc.assert(
+      fc.property(expression, template, (one, whole) => {
+        const definition = {
+          QueryLanguage: 'JSONata',
+          StartAt: 'names',
+          States: {
+            names: { Type: 'Pass', Assign: { a: null, b: null, c: null }, Next: 'ask' },
+            ask: { Type: 'Choice', Choices: [{ Condition: wrap(conditionCode(one, scope)), Next: 'say' }], Default: 'say' },
+            say: { Type: 'Pass', Assign: { d: wrap(expressionCode(one, scope)) }, Output: templateValue(whole, scope), End: true },
+          },
+        };
+        expect(checkDefinition(definition, 'ours')).toEqual([]);
       }),
       { numRuns: RUNS },
     );

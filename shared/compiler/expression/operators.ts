@@ -51,12 +51,18 @@ export function binaryTruth(gen: Generator, expr: Binary): Code {
 
 /** `!x`: never missing. */
 export function negation(truth: Code): Code {
-  return atom(`$not(${alwaysBoolean(truth).text})`, Type.Boolean);
+  return atom(`$not(${isOnly(truth, Type.Boolean) ? truth.text : andTrue(truth).text})`, Type.Boolean);
 }
 
-/** True or false, also where the truth is missing. */
+/** True or false, also where the truth is missing, and so that a reader of the text alone can tell. */
 export function alwaysBoolean(truth: Code): Code {
-  if (isOnly(truth, Type.Boolean)) return truth;
+  const isOperator = truth.level === Level.Compare || truth.level === Level.And || truth.level === Level.Or;
+  const isEvident = isOperator || /^(true|false|\$not\(.*\))$/.test(truth.text);
+  return isOnly(truth, Type.Boolean) && isEvident ? truth : andTrue(truth);
+}
+
+/** JSONata's `and` casts both sides to boolean, and takes missing for false. */
+function andTrue(truth: Code): Code {
   return { text: `${operand(truth, Level.And - 1)} and true`, types: Type.Boolean, level: Level.And };
 }
 
@@ -129,8 +135,8 @@ function compare(gen: Generator, expr: Binary, forTruth: boolean): Code {
   if (common === Type.Number || common === Type.Text) {
     // JSONata leaves a comparison with a missing side missing, so only other types need a guard.
     const loose = [left, right].map((code) => !isOnly(code, common | Type.Missing));
-    const missing = mayBe(left, Type.Missing) || mayBe(right, Type.Missing) ? Type.Missing : 0;
-    if (!loose[0] && !loose[1]) return { text: direct(left, right), types: Type.Boolean | missing, level: Level.Compare };
+    // Whether a side can be missing shows in neither text: a condition makes sure.
+    if (!loose[0] && !loose[1]) return { text: direct(left, right), types: Type.Boolean | Type.Missing, level: Level.Compare };
     if (loose[0] && !loose[1]) return bind(gen, left, 2, (ref) => test(ref, direct(ref, right)));
     if (!loose[0] && loose[1]) return bind(gen, right, 2, (ref) => test(ref, direct(left, ref)));
   }
