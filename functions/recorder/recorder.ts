@@ -100,6 +100,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
       await endRun(runs, run, { status: 'completed', output: parse(change.output) ?? null }, ['queued', 'running', 'waiting_checkpoint']);
       return;
     }
+    // C1: told again while its recovery goes on, only what was not begun yet is.
+    if (run.status === 'compensating' && run.claimBy === 'recovery') {
+      if (run['undoBegun'] === false) await proceed(recovery, run);
+      return;
+    }
     await settleRun(recovery, run, rawErrorOf(change));
   }
 

@@ -113,10 +113,10 @@ describe.each(stores)('the circuit breaker on %s', (_name, open) => {
   it('opens exactly once with 200 callers racing', async () => {
     const s = setting(open);
     const processes = Array.from({ length: 10 }, () => s.process());
-    const admissions = await Promise.all(Array.from({ length: 200 }, (_, n) => processes[n % 10]?.admit(ORIGIN, SETTINGS)));
+    const admissions = await Promise.all(Array.from({ length: 200 }, async (_, n) => processes[n % 10]?.admit(ORIGIN, SETTINGS)));
     const permits = admissions.flatMap((admission, n): [number, Permit][] => (admission?.admitted ? [[n, admission.permit]] : []));
 
-    await Promise.all(permits.map(([n, permit]) => processes[n % 10]?.report(permit, 'bad')));
+    await Promise.all(permits.map(async ([n, permit]) => processes[n % 10]?.report(permit, 'bad')));
 
     expect(permits).toHaveLength(200);
     expect(s.transitions).toEqual(['open']);
@@ -181,7 +181,7 @@ describe.each(stores)('the circuit breaker on %s', (_name, open) => {
     await opened(s);
     const processes = Array.from({ length: 10 }, () => s.process());
 
-    const admissions = await Promise.all(Array.from({ length: 100 }, (_, n) => processes[n % 10]?.admit(ORIGIN, SETTINGS)));
+    const admissions = await Promise.all(Array.from({ length: 100 }, async (_, n) => processes[n % 10]?.admit(ORIGIN, SETTINGS)));
     const permits = admissions.flatMap((admission): Permit[] => (admission?.admitted ? [admission.permit] : []));
     expect(permits).toHaveLength(SETTINGS.probes);
     expect(s.transitions).toEqual(['open', 'half_open']);

@@ -138,7 +138,7 @@ describe('run records', () => {
     };
     const writers = Array.from({ length: 8 }, () => createRuns({ store: slow, blobs, clock }));
 
-    await Promise.all(Array.from({ length: 120 }, (_, n) => writers[n % 8]?.append('run_x', 'step.started', { step: `s${n}` })));
+    await Promise.all(Array.from({ length: 120 }, async (_, n) => writers[n % 8]?.append('run_x', 'step.started', { step: `s${n}` })));
 
     const events = (await store.list('RUN#run_x')).map(({ body }) => runEventSchema.parse(body));
     expect(events.map(({ n }) => n)).toEqual(Array.from({ length: 120 }, (_, n) => n + 1));

@@ -9,6 +9,9 @@ import {
 import type { Json } from '../../shared/json.ts';
 import type { RawError, RunRef } from '../../shared/protocol/step-message.ts';
 import { createRun, type DeadLetter, listOpenRuns, listSteps, readRun, readValue, requestCancel } from '../../shared/runs/index.ts';
+import type { Store } from '../../shared/store/index.ts';
+import { createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
+import { killingStore } from '../step/killing-store.ts';
 import { call, createWorld, done, outcomeOf, RUN, RUN_ID, rejected, report, START_MS, timedOut, undo, type World } from '../step/world.ts';
 
 interface Setting extends World {
@@ -24,8 +27,8 @@ interface Setting extends World {
   runUndo(places: number[]): Promise<void>;
 }
 
-function setting(options: Partial<RecorderOptions> = {}): Setting {
-  const world = createWorld();
+function setting(options: Partial<RecorderOptions> = {}, store?: Store): Setting {
+  const world = createWorld(store ? { store } : {});
   const started: Setting['started'] = [];
   const letters: DeadLetter[] = [];
   const described = new Map<string, ExecutionStatusChange>();
@@ -183,6 +186,9 @@ describe('recovery', () => {
       s.recorder.sweep(s.clock.now()),
       s.recorderToo().sweep(s.clock.now()),
     ]);
+
+    await s.recorder.onExecutionStatus(end);
+    await s.recorder.sweep(s.clock.now());
 
     expect(s.started).toHaveLength(1);
     expect(s.events.filter(({ type }) => type === 'compensation.started')).toHaveLength(1);
@@ -386,5 +392,35 @@ describe('undoing again', () => {
     expect(await reason(RUN_ID)).toBe('undoing');
     await s.runUndo([1]);
     expect(await reason(RUN_ID)).toBe('nothing');
+  });
+});
+
+describe('a recorder that is killed', () => {
+  it('at any point has its work done by the next sweep: one undo at a time, and the run ends', async () => {
+    let kills = 0;
+    for (let killAt = 0; killAt < 40; killAt++) {
+      const killing = killingStore(createSqliteStore(openDatabase({ path: ':memory:' })));
+      const s = setting({}, killing.store);
+      await s.step(call(1));
+      await s.step(call(2));
+      killing.arm(killAt);
+      await s.recorder.onExecutionStatus(change('ABORTED')).catch(() => kills++);
+      await s.recorder.sweep(s.clock.now()).catch(() => {});
+      killing.arm(Number.POSITIVE_INFINITY);
+
+      // Told again, as EventBridge does when the function failed; or not, and then the sweep finds the run overdue.
+      if (killAt % 2 === 0) await s.recorderToo().onExecutionStatus(change('ABORTED'));
+      s.described.set(RUN[0], change('ABORTED'));
+      await s.recorderToo().sweep(s.clock.now() + 400_000);
+
+      expect(new Set(s.started.map(({ name }) => name)).size, `killed at ${killAt}`).toBe(1);
+      await s.runUndo([2, 1]);
+      expect(await s.runStatus()).toBe('compensated');
+      await s.recorderToo().sweep(s.clock.now() + 4_000_000);
+      expect(await s.open()).toEqual([]);
+      expect(s.events.filter(({ type }) => type === 'compensation.started').length).toBeLessThanOrEqual(1);
+      expect(s.caller.keys()).toEqual(['0001 0', '0002 0', '0002/undo 0', '0001/undo 0']);
+    }
+    expect(kills).toBeGreaterThan(3);
   });
 });

@@ -4,86 +4,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StepError } from '../../functions/step/index.ts';
-import type { Json, JsonObject } from '../../shared/json.ts';
+import type { Json } from '../../shared/json.ts';
 import type { StepMessage } from '../../shared/protocol/step-message.ts';
 import { listSteps } from '../../shared/runs/index.ts';
-import type { Key, Store } from '../../shared/store/index.ts';
 import { createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
+import { type Killing, killingStore } from './killing-store.ts';
 import { call, createWorld, done, RUN_ID, rejected, report, undo, type World } from './world.ts';
-
-class Killed extends Error {}
-
-interface Killing {
-  store: Store;
-  /** Counts down at every write and call; at 0 the process is dead: nothing of it gets through any more. */
-  point(): void;
-  arm(at: number): void;
-  dead: boolean;
-  /** Keys whose end was recorded, ever. */
-  ended: Set<string>;
-  /** Something was written that is not durable yet. */
-  dirty: boolean;
-}
-
-function killingStore(inner: Store): Killing {
-  let left = Number.POSITIVE_INFINITY;
-  function note({ sk }: Key, body: JsonObject | undefined): void {
-    killing.dirty = true;
-    const key = `${RUN_ID}/${sk.slice('STEP#'.length)}`;
-    if (body?.['state'] === 'done') killing.ended.add(key);
-    if (body?.['undoState'] === 'undone' || body?.['undoState'] === 'undo_failed') killing.ended.add(`${key}/undo`);
-  }
-  const killing: Killing = {
-    dead: false,
-    ended: new Set(),
-    dirty: false,
-    arm(at) {
-      left = at;
-      killing.dead = false;
-    },
-    point() {
-      if (killing.dead || left-- <= 0) {
-        killing.dead = true;
-        throw new Killed('killed');
-      }
-    },
-    store: {
-      read: async (keys) => {
-        if (killing.dead) throw new Killed('killed');
-        return inner.read(keys);
-      },
-      // Before the write, and after it: both are points to die at.
-      put: async (...args) => {
-        killing.point();
-        const answer = await inner.put(...args);
-        if (answer) note(args[0], args[1]);
-        killing.point();
-        return answer;
-      },
-      update: async (...args) => {
-        killing.point();
-        const answer = await inner.update(...args);
-        note(args[0], answer);
-        killing.point();
-        return answer;
-      },
-      delete: async (...args) => {
-        killing.point();
-        return inner.delete(...args);
-      },
-      list: async (...args) => {
-        if (killing.dead) throw new Killed('killed');
-        return inner.list(...args);
-      },
-      durable: async () => {
-        if (killing.dead) throw new Killed('killed');
-        await inner.durable();
-        killing.dirty = false;
-      },
-    },
-  };
-  return killing;
-}
 
 /** A service that does what it is asked, once per key, and remembers it. */
 interface Ledger {
@@ -96,6 +22,8 @@ interface Scenario {
   refused: number;
   steps: number;
   onUnknown: boolean;
+  /** One machine, or many processes that wait for each other's leases. */
+  sole: boolean;
 }
 
 /** Runs the steps and, where one is refused, the chain, as Step Functions would: a killed task is tried again. */
@@ -122,7 +50,7 @@ async function run(
   killAt: number,
 ): Promise<{ world: World; ledger: Ledger; killing: Killing; result: Json; killed: boolean }> {
   const killing = killingStore(createSqliteStore(openDatabase({ path: ':memory:' })));
-  const world = createWorld({ store: killing.store, sole: true });
+  const world = createWorld({ store: killing.store, sole: scenario.sole });
   const ledger: Ledger = { calls: [], performed: new Set() };
   const inner = world.caller.call.bind(world.caller);
   world.caller.call = async (request) => {
@@ -168,7 +96,7 @@ async function countPoints(scenario: Scenario): Promise<number> {
   killing.point = () => void points++;
   const world = createWorld({
     store: { ...killing.store, put: counted(inner.put), update: counted(inner.update), delete: counted(inner.delete, 1) },
-    sole: true,
+    sole: scenario.sole,
   });
   function counted<A extends unknown[], R>(write: (...args: A) => Promise<R>, each = 2): (...args: A) => Promise<R> {
     return (...args) => {
@@ -189,11 +117,17 @@ async function countPoints(scenario: Scenario): Promise<number> {
   return points + world.caller.requests.length * 2;
 }
 
-const scenarios: [name: string, scenario: Scenario][] = [
-  ['a run that succeeds', { steps: 3, refused: 0, onUnknown: false }],
-  ['a run whose last step is refused', { steps: 3, refused: 3, onUnknown: false }],
-  ['a run whose last step is refused, with undos on a doubt', { steps: 3, refused: 3, onUnknown: true }],
-];
+const scenarios = [true, false].flatMap((sole): [name: string, scenario: Scenario][] => [
+  [`a run that succeeds, ${sole ? 'on one machine' : 'among many processes'}`, { steps: 3, refused: 0, onUnknown: false, sole }],
+  [
+    `a run whose last step is refused, ${sole ? 'on one machine' : 'among many processes'}`,
+    { steps: 3, refused: 3, onUnknown: false, sole },
+  ],
+  [
+    `a run whose last step is refused, with undos on a doubt, ${sole ? 'on one machine' : 'among many processes'}`,
+    { steps: 3, refused: 3, onUnknown: true, sole },
+  ],
+]);
 
 describe.each(scenarios)('%s, killed at any point', (_name, scenario) => {
   it('calls at least once under one key, never again what has ended, and leaves nothing', async () => {
