@@ -175,8 +175,9 @@ class Reader {
 
   #binary(expr: Extract<Expr, { kind: 'binary' }>, wish: Wish): void {
     const { left, right, op } = expr;
-    if (op === '&&') return [left, right].forEach((side) => this.expr(side, wish));
-    if (op === '||') {
+    // Both sides decide, or one is enough.
+    if (op === (wish?.exact === false ? '||' : '&&')) return [left, right].forEach((side) => this.expr(side, wish));
+    if (op === '||' || op === '&&') {
       this.expr(left, wish);
       return this.expr(right, null);
     }
