@@ -5,17 +5,16 @@
 //   C3. An attempt that nobody knows the end of makes the step unknown until a later attempt succeeds.
 //   C4. The record of an end is written only over one's own `started`; whoever finds it taken writes what is still true, or nothing.
 
-import { breakerSettings, type Permit } from '../../shared/breaker/index.ts';
+import { breakerSettings, type Permit, type Verdict } from '../../shared/breaker/index.ts';
 import type { CallOutcome, CallRequest } from '../../shared/calls/types.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
-import { type ErrorName, RETRYABLE } from '../../shared/protocol/errors.ts';
 import type { CallMessage, EmitMessage } from '../../shared/protocol/step-message.ts';
-import { BadReferenceError, callbackToken, type RunRecord, type StepRecord, stepKey } from '../../shared/runs/index.ts';
+import { callbackToken, type RunRecord, type StepRecord, stepKey } from '../../shared/runs/index.ts';
 import { finish, fromRecord, writeRefused } from './call-end.ts';
 import { beginWork, callTime, facts, look, type Message, originOf, type Seen, termsOf, type Work } from './call-work.ts';
-import { isLive, LEASE_MARGIN_MS, POLL_MS, refusal, type StepContext, traceparent } from './context.ts';
-import { buildRequest } from './request.ts';
+import { isLive, LEASE_MARGIN_MS, POLL_MS, refusal, type StepContext, traceparent, verdictOf } from './context.ts';
+import { buildRequest, notLoaded } from './request.ts';
 import { failure } from './step-error.ts';
 
 /** Performs a `call` or an `emit`. @throws StepError */
@@ -127,19 +126,14 @@ async function writeStarted(work: Work, before: StepRecord | undefined): Promise
 /** Makes the call. Everything that goes wrong is an outcome. */
 async function perform(work: Work, run: RunRecord, started: StepRecord, permit: Permit | undefined): Promise<CallOutcome> {
   const { context, message } = work;
-  let verdict: 'good' | 'bad' | 'none' = 'none';
+  let verdict: Verdict = 'none';
   try {
     const outcome = message.op === 'emit' ? await emit(work, message) : await call(work, message, run, started);
-    verdict = outcome.outcome === 'done' || outcome.outcome === 'unusable' ? 'good' : verdictOf(outcome.error);
+    verdict = verdictOf(outcome);
     return outcome;
   } finally {
     if (permit) await context.breakers.report(permit, verdict);
   }
-}
-
-function verdictOf(error: ErrorName): 'good' | 'bad' | 'none' {
-  if (RETRYABLE.includes(error)) return 'bad';
-  return error === 'Maestro.BadConfiguration' ? 'none' : 'good';
 }
 
 async function call(work: Work, message: CallMessage, record: RunRecord, started: StepRecord): Promise<CallOutcome> {
@@ -160,8 +154,7 @@ async function call(work: Work, message: CallMessage, record: RunRecord, started
       ...(callbackUrl === undefined ? {} : { callbackUrl, callbackAt: message.callbackAt ?? [] }),
     });
   } catch (error) {
-    if (error instanceof BadReferenceError) return badConfiguration(error.message);
-    return { outcome: 'not_performed', error: 'Maestro.ServiceUnavailable', message: 'a stored value could not be read', detail: {} };
+    return notLoaded(error);
   }
   await context.runs.store.durable();
   return context.caller.call(request);

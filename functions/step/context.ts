@@ -1,9 +1,10 @@
 // What the step function works with, made once per process, and what is known of one message.
 
 import { hash } from 'node:crypto';
-import type { Breakers } from '../../shared/breaker/index.ts';
+import type { Breakers, Verdict } from '../../shared/breaker/index.ts';
 import type { Caller, CallOutcome } from '../../shared/calls/types.ts';
 import type { Json } from '../../shared/json.ts';
+import { RETRYABLE } from '../../shared/protocol/errors.ts';
 import { type DeadLetter, isClosed, type RunKey, type RunRecord, type Runs, stopField } from '../../shared/runs/index.ts';
 
 /** A record's lease outlasts its call by this: time to write the end. Below the 30 s that a task's timeout adds to the service's. */
@@ -92,4 +93,11 @@ export function refusal(
 /** W3C trace context: one trace per run, one span per attempt, the same whenever it is made again. */
 export function traceparent(run: RunKey, at: string, attempt: number): string {
   return `00-${run.traceId}-${hash('sha256', `${run.id}/${at}/${attempt}`).slice(0, 16)}-01`;
+}
+
+/** What a call's end says of the health of its service: one that answers, if only with a refusal, is well. */
+export function verdictOf(outcome: CallOutcome): Verdict {
+  if (outcome.outcome === 'done' || outcome.outcome === 'unusable') return 'good';
+  if (RETRYABLE.includes(outcome.error)) return 'bad';
+  return outcome.error === 'Maestro.BadConfiguration' ? 'none' : 'good';
 }

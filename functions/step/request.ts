@@ -1,11 +1,11 @@
 // A call as the transport takes it: values loaded, reserved keys as they were outside.
 
-import type { CallRequest } from '../../shared/calls/types.ts';
+import type { CallOutcome, CallRequest } from '../../shared/calls/types.ts';
 import type { Json } from '../../shared/json.ts';
 import { getOwn, isJsonObject, setOwn } from '../../shared/json.ts';
 import { fromPointer } from '../../shared/protocol/pointer.ts';
 import type { CallSpec } from '../../shared/protocol/step-message.ts';
-import { loadStored, type RunKey, type Runs, unescapeReserved } from '../../shared/runs/index.ts';
+import { BadReferenceError, loadStored, type RunKey, type Runs, unescapeReserved } from '../../shared/runs/index.ts';
 import { traceparent } from './context.ts';
 
 export interface RequestFacts {
@@ -42,6 +42,13 @@ export async function buildRequest(runs: Runs, spec: CallSpec, facts: RequestFac
     request.input = facts.callbackUrl === undefined ? input : withCallbackUrl(input, facts.callbackAt ?? [], facts.callbackUrl);
   }
   return request;
+}
+
+/** The outcome of a call whose request could not be built: nothing was performed. */
+export function notLoaded(error: unknown): CallOutcome {
+  if (error instanceof BadReferenceError)
+    return { outcome: 'not_performed', error: 'Maestro.BadConfiguration', message: error.message, detail: {} };
+  return { outcome: 'not_performed', error: 'Maestro.ServiceUnavailable', message: 'a stored value could not be read', detail: {} };
 }
 
 /** A copy of the input with the URL at each of the paths. */

@@ -4,20 +4,19 @@
 //   U2. An undo has one key, and a lease: of two chains that meet, one calls and the other waits.
 //   U3. An undo that failed for good stays failed for this round, and the chain goes on.
 
-import { breakerSettings, type Permit } from '../../shared/breaker/index.ts';
-import type { CallOutcome } from '../../shared/calls/types.ts';
+import { breakerSettings, type Permit, type Verdict } from '../../shared/breaker/index.ts';
+import type { CallOutcome, CallRequest } from '../../shared/calls/types.ts';
 import { sleep } from '../../shared/clock.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
-import { RETRYABLE } from '../../shared/protocol/errors.ts';
 import type { UndoMessage, UndoSpec } from '../../shared/protocol/step-message.ts';
 import {
   asStep,
-  BadReferenceError,
   claimForChain,
   ensureRun,
   errorInfo,
   isStored,
   loadStored,
+  needsError,
   owed,
   type RunKey,
   type RunRecord,
@@ -37,8 +36,9 @@ import {
   LEASE_MARGIN_MS,
   POLL_MS,
   type StepContext,
+  verdictOf,
 } from './context.ts';
-import { buildRequest } from './request.ts';
+import { buildRequest, notLoaded } from './request.ts';
 import { failure, isRetryable, methodText, type StepError } from './step-error.ts';
 
 /** Undos are tried harder than calls. */
@@ -170,15 +170,37 @@ interface Try {
   permit: Permit | undefined;
 }
 
+/** Makes the call. Everything that goes wrong is an outcome. */
 async function call(work: UndoWork, step: StepRecord, spec: UndoSpec, { timeoutMs, tries, permit }: Try): Promise<CallOutcome> {
-  const { context, run, record } = work;
-  const { runs } = context;
-  let verdict: 'good' | 'bad' | 'none' = 'none';
+  const { context } = work;
+  let verdict: Verdict = 'none';
   try {
-    const output = await wholeAnswer(work, step);
-    const error = record.error ?? errorInfo(null);
-    const finished = await resolveLate(spec, { output, error });
-    const request = await buildRequest(runs, finished, {
+    const request = await prepare(work, step, spec, timeoutMs, tries);
+    if ('outcome' in request) return request;
+    await context.runs.store.durable();
+    const outcome = await context.caller.call(request);
+    verdict = verdictOf(outcome);
+    return outcome;
+  } finally {
+    if (permit) await context.breakers.report(permit, verdict);
+  }
+}
+
+/** The finished request; or, where a stored value cannot be loaded, what that means. */
+async function prepare(
+  work: UndoWork,
+  step: StepRecord,
+  spec: UndoSpec,
+  timeoutMs: number,
+  tries: number,
+): Promise<CallRequest | CallOutcome> {
+  const { run, record } = work;
+  const { runs } = work.context;
+  try {
+    // All leaves but those that need the failure were finished with the step's end.
+    const output = needsError(spec) ? await wholeAnswer(work, step) : null;
+    const finished = await resolveLate(spec, { output, error: record.error ?? errorInfo(null) });
+    return await buildRequest(runs, finished, {
       run,
       workflow: record.workflow,
       step: work.step,
@@ -187,16 +209,8 @@ async function call(work: UndoWork, step: StepRecord, spec: UndoSpec, { timeoutM
       timeoutMs,
       idempotencyKey: `${run.id}/${work.at}/undo`,
     });
-    await runs.store.durable();
-    const outcome = await context.caller.call(request);
-    const failed = outcome.outcome === 'not_performed' || outcome.outcome === 'unknown';
-    verdict = !failed ? 'good' : RETRYABLE.includes(outcome.error) ? 'bad' : outcome.error === 'Maestro.BadConfiguration' ? 'none' : 'good';
-    return outcome;
   } catch (error) {
-    if (!(error instanceof BadReferenceError)) throw error;
-    return { outcome: 'not_performed', error: 'Maestro.BadConfiguration', message: error.message, detail: {} };
-  } finally {
-    if (permit) await context.breakers.report(permit, verdict);
+    return notLoaded(error);
   }
 }
 

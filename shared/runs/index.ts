@@ -14,7 +14,7 @@ export { errorInfo } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';
 export { type DoneOptions, writeDone } from './finish-step.ts';
 export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './keys.ts';
-export { resolveLate } from './late.ts';
+export { needsError, resolveLate } from './late.ts';
 export { noteLate } from './late-step.ts';
 export { type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
 export { type Owed, owed } from './owed.ts';

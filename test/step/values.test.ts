@@ -104,6 +104,19 @@ describe('a result over its budget', () => {
     expect(world.caller.requests).toHaveLength(1);
   });
 
+  it('can be undone also when its bytes are gone, and a step is tried again when they cannot be read', async () => {
+    const world = createWorld();
+    world.caller.answers('s1', done(large));
+    const value = await world.step(call(1, { budget: 300, keep: [] }));
+    world.blobs.get = () => Promise.reject(new Error('down'));
+
+    expect(await world.send(call(2, { input: value, attempts: 2 }))).toMatchObject({
+      error: 'Maestro.ServiceUnavailable',
+      facts: { outcome: 'not_performed' },
+    });
+    expect(await world.send(undo(1))).toMatchObject({ value: { did: 'undone' } });
+  });
+
   it('always fits where it is said to fit, and always comes back', async () => {
     await fc.assert(
       fc.asyncProperty(
