@@ -44,7 +44,7 @@ const DEEP: [string, Expr][] = [
   ['and in or', nested(40, (one) => bin(bin(one, '||', path('b')), '&&', path('c')))],
   [
     'everything',
-    nested(20, (one) => fn('coalesce', cond(bin(one, '>', lit(1)), list(one), obj(['k', path('a', one)])), fn('json', lit(1)))),
+    nested(20, (one) => fn('coalesce', cond(bin(path('b'), '>', lit(1)), list(lit(1)), obj(['k', path('a', one)])), fn('json', lit(1)))),
   ],
 ];
 
