@@ -3,8 +3,17 @@
 import { ServiceError } from './errors.ts';
 import type { Page } from './types.ts';
 
-/** @throws ServiceError InvalidToken for a text that is no token of ours */
-export function pageToken(token: string): number {
+/** Items of a page: 100 where nothing is asked, at most 1,000 (AWS). */
+export function pageSize(asked: number | undefined): number {
+  return asked === undefined || asked === 0 ? 100 : Math.min(asked, 1000);
+}
+
+/**
+ * The number in a token; undefined without one.
+ * @throws ServiceError InvalidToken for a text that is no token of ours
+ */
+export function pageToken(token: string | undefined): number | undefined {
+  if (token === undefined) return undefined;
   const match = /^page:(\d+)$/.exec(Buffer.from(token, 'base64url').toString());
   if (!match?.[1]) throw new ServiceError('InvalidToken', "Invalid Token: 'Invalid token'");
   return Number(match[1]);

@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createEndpoint, createLambdaClient } from '../../local/endpoint/index.ts';
@@ -11,25 +12,32 @@ import { systemClock } from '../../shared/clock.ts';
 import { openDatabase } from '../../shared/store/database.ts';
 
 const RUNNER = path.resolve(import.meta.dirname, '../../../shared/conformance/run.mjs');
-const LAMBDA_PORT = 18_084;
+
+/** A port that nothing listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
 
 describe.skipIf(!existsSync(RUNNER))('recorded AWS behaviour', () => {
   it('agrees in outcome, history, contents and links on every case', { timeout: 60_000 }, async () => {
+    const lambdaPort = await freePort();
     const database = openDatabase({ path: ':memory:' });
-    const client = createLambdaClient({ endpoint: `http://127.0.0.1:${LAMBDA_PORT}` });
+    const client = createLambdaClient({ endpoint: `http://127.0.0.1:${lambdaPort}` });
     const engine = createEngine({
       database,
       clock: systemClock,
-      ids: { uuid: randomUUID, random: Math.random },
+      ids: { uuid: randomUUID, random: () => 0.5 },
       lambda: client.lambda,
       accountId: '111111111111',
     });
     const endpoint = await createEndpoint({ engine, port: 0 });
 
     const said = await new Promise<string>((resolve) => {
-      execFile(process.execPath, [RUNNER, '--endpoint', endpoint.url, '--lambda-port', String(LAMBDA_PORT)], (_, stdout) =>
-        resolve(stdout),
-      );
+      execFile(process.execPath, [RUNNER, '--endpoint', endpoint.url, '--lambda-port', String(lambdaPort)], (_, stdout) => resolve(stdout));
     });
     await endpoint.close();
     engine.close();
