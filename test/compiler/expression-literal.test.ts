@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { FUNCTION_NAMES } from '../../shared/compiler/expression/functions.ts';
 import { canFail, expressionCode, jsonataString, literalValue, type Scope, templateValue } from '../../shared/compiler/expression/index.ts';
 import type { Json } from '../../shared/json.ts';
+import { FUNCTIONS } from '../../shared/workflow/expression/functions.ts';
 import { parseExpression } from '../../shared/workflow/expression/parser.ts';
 import { awsExpression, evaluateJsonata } from '../support/aws-functions.ts';
 import { expr, fn, list, lit, obj, path } from '../support/expressions.ts';
@@ -156,4 +158,8 @@ describe('base64 and unbase64', () => {
       expect(await run(expressionCode(decode, scope), text)).toBe(wanted);
     }
   });
+});
+
+test('every function that the parser lets through is generated', () => {
+  expect([...FUNCTION_NAMES].sort()).toEqual([...FUNCTIONS.keys()].sort());
 });
