@@ -5,7 +5,7 @@ import type { Json, JsonObject } from '../json.ts';
 import { NEVER_LET_GO } from '../protocol/errors.ts';
 import type { AslState, NamedState } from './asl.ts';
 import type { Frame } from './frame.ts';
-import { caughtErrorCode, expression } from './runtime-code.ts';
+import { expression } from './runtime-code.ts';
 import type { Overrides } from './scope.ts';
 
 /**
@@ -43,14 +43,6 @@ export function goOn(exit: Exit, overrides: Overrides = NOTHING): { Next: string
   return output === undefined ? { Next: exit.through() } : { Next: exit.through(), Output: output };
 }
 
-/** How failures of one frame leave it. */
-export interface FailureExit {
-  /** The catcher of a Task, Parallel or Map, without ErrorEquals; null where a failure simply ends the branch (no settling). */
-  caught(stepId: string): JsonObject | null;
-  /** A rule or Pass that fails with the `RawError` that `code` gives: `Assign`/`Output` and `Next`, or a Fail state's name. */
-  made(stepId: string, stepNumber: number, code: string): { fields: JsonObject; next: string };
-}
-
 /** Catchers in order: errors that are never let go first, where a failure is let go. `goesOn` is the letting-go catcher. */
 export function catchers(failed: JsonObject | null, goesOn: JsonObject | null): Json[] | undefined {
   const list: Json[] = [];
@@ -67,9 +59,4 @@ export function failedReport(frame: Frame, errorCode: string): Json {
   const made: JsonObject = {};
   for (const [name, variable] of frame.variables) made[name] = expression(`$exists($${variable}) ? $${variable} : null`);
   return { o: made, e: expression(errorCode) };
-}
-
-/** The report of a caught failure. */
-export function caughtReport(frame: Frame, stepId: string): Json {
-  return failedReport(frame, caughtErrorCode(stepId));
 }
