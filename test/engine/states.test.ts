@@ -233,12 +233,12 @@ describe('Parallel', () => {
     expect(finished.types.slice(finished.types.indexOf('TaskFailed'))).toEqual([
       ...[
         'TaskFailed',
-        'TaskStateAborted',
         'WaitStateAborted',
         'MapIterationAborted',
         'WaitStateAborted',
         'MapIterationAborted',
         'MapStateAborted',
+        'TaskStateAborted',
       ],
       ...['ParallelStateFailed', 'ExecutionFailed'],
     ]);
@@ -286,9 +286,14 @@ describe('Map', () => {
       'MapIterationAborted',
       'TaskStateAborted',
       'MapIterationAborted',
+      'TaskStateAborted',
       'MapStateFailed',
       'ExecutionFailed',
     ]);
+    // As recorded: everything that the failure brings about follows the failed task.
+    const failed = finished.events.find(({ type }) => type === 'TaskFailed')?.id;
+    const brought = finished.events.filter(({ type }) => /Aborted|MapIterationFailed|MapStateFailed/.test(type));
+    expect(brought.map(({ previousEventId }) => previousEventId)).toEqual(brought.map(() => failed));
   });
 });
 

@@ -5,13 +5,31 @@ import { type Payload, payload, textOf } from '../payload.ts';
 import type { Flow, Thread } from '../thread.ts';
 import { abortChildren } from './abort.ts';
 
-/** Runs children to their joint end. When one has failed, or the state itself has, stops the others and keeps the error. */
+/** A child that has failed: its error is the state's. */
+export class ChildFailure {
+  readonly child: Thread;
+  readonly error: StateError;
+  constructor(child: Thread, error: StateError) {
+    this.child = child;
+    this.error = error;
+  }
+}
+
+/**
+ * Runs children to their joint end. When one has failed, or the state itself has, stops the others and keeps the error.
+ * @throws StateError never a ChildFailure
+ */
 export function* joining<T>(thread: Thread, run: () => Flow<T>): Flow<T> {
   try {
     return yield* run();
-  } catch (error) {
+  } catch (thrown) {
+    const child = thrown instanceof ChildFailure ? thrown.child : undefined;
+    const error = thrown instanceof ChildFailure ? thrown.error : thrown;
     if (error instanceof StateError && !error.fatal) {
+      if (child) thread.cursor = child.cursor;
       abortChildren(thread);
+      // Recorded on AWS: a task that fails its branch or iteration is also aborted, after the others.
+      if (child?.visit?.state.type === 'Task') child.write('TaskStateAborted', () => '', thread.cursor);
       thread.inbox.length = 0;
       noteFailure(thread, error);
     }

@@ -2,7 +2,7 @@ import type { Json } from '../../../shared/json.ts';
 import type { MapState } from '../definition/types.ts';
 import { type Payload, payload, textOf, tooLarge } from '../payload.ts';
 import { type Flow, type MapItem, receive, Thread, type Visit } from '../thread.ts';
-import { joining, recordedBranchFailure, recordResult } from './join.ts';
+import { ChildFailure, joining, recordedBranchFailure, recordResult } from './join.ts';
 import { enter, evaluate, type Left, leave, queryFailure, sizeExceeded, unexpectedType, wholeNumber } from './leave.ts';
 import { firstThread, hasFailed } from './parallel.ts';
 import { recovering } from './recovery.ts';
@@ -105,10 +105,10 @@ function* iterate(thread: Thread, visit: Visit, state: MapState, { items, thread
     previous = child.cursor;
     const about = `"index":${item.index},"name":${visit.state.nameJson}`;
     if ('error' in end) {
-      if (end.error.fatal) throw end.error;
-      child.record('MapIterationFailed', () => about);
-      thread.cursor = previous;
-      throw end.error;
+      // The event does not move the iteration on: what follows has the same one before it.
+      if (!end.error.fatal) child.record('MapIterationFailed', () => about);
+      child.cursor = previous;
+      throw new ChildFailure(child, end.error);
     }
     thread.cursor = child.record('MapIterationSucceeded', () => about).id;
     outputs[item.index] = end.output;

@@ -1,9 +1,8 @@
 import type { Json } from '../../../shared/json.ts';
 import type { ParallelState } from '../definition/types.ts';
-import type { StateError } from '../errors.ts';
 import { type Payload, payload, textOf, tooLarge } from '../payload.ts';
 import { type Flow, receive, Thread, type Visit } from '../thread.ts';
-import { joining, recordedBranchFailure, recordResult } from './join.ts';
+import { ChildFailure, joining, recordedBranchFailure, recordResult } from './join.ts';
 import { asPayload, enter, evaluate, type Left, leave, sizeExceeded } from './leave.ts';
 import { recovering } from './recovery.ts';
 
@@ -66,7 +65,7 @@ function* branches(thread: Thread, state: ParallelState, input: Payload, threads
   for (let left = all.length; left > 0; left--) {
     const ended = (yield* receive(thread)) as Thread;
     if (!ended.end) throw new Error('A branch was reported that has not ended');
-    if ('error' in ended.end) throw branchFailed(thread, ended, ended.end.error);
+    if ('error' in ended.end) throw new ChildFailure(ended, ended.end.error);
     outputs[ended.id - threads] = ended.end.output;
     thread.cursor = ended.cursor;
   }
@@ -75,13 +74,6 @@ function* branches(thread: Thread, state: ParallelState, input: Payload, threads
 
 /** A message that a child has failed. */
 export const hasFailed = (message: unknown): boolean => message instanceof Thread && message.end !== undefined && 'error' in message.end;
-
-function branchFailed(thread: Thread, branch: Thread, error: StateError): StateError {
-  thread.cursor = branch.cursor;
-  // Recorded on AWS: a task that fails its branch is also aborted.
-  if (!error.fatal && branch.visit?.state.type === 'Task') branch.write('TaskStateAborted', () => '');
-  return error;
-}
 
 export function firstThread(threads: Json | undefined, event: number): number {
   if (!Array.isArray(threads) || typeof threads[0] !== 'number') throw new Error(`Event ${event} of the journal does not name its threads`);
