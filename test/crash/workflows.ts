@@ -9,6 +9,9 @@ import { parseWorkflow } from '../../shared/workflow/index.ts';
 export const KINDS = ['sequence', 'parallel', 'saga', 'waiting'] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** Connections that the process keeps to the service. */
+export const CONNECTIONS = 20;
+
 /** Public id of the n-th run, from 0. */
 export function runIdOf(n: number): string {
   return `run_${String(n).padStart(26, '0')}`;
@@ -40,7 +43,7 @@ export function registrations(url: string): Registration[] {
       name,
       version: '1',
       timeout: '1h',
-      services: { mock: { type: 'http', endpoint: url, pool: 20, breaker: false, retry: { attempts: 3 } } },
+      services: { mock: { type: 'http', endpoint: url, pool: CONNECTIONS, breaker: false, retry: { attempts: 3 } } },
       steps: STEPS[name],
     };
     const { workflow, diagnostics } = parseWorkflow(JSON.stringify(file), { file: `${name}.yaml` });
