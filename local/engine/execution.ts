@@ -198,7 +198,7 @@ export class Execution {
   abort(error: string | null, cause: string | null): void {
     if (this.end) return;
     this.root.kill();
-    this.write(0, 'ExecutionAborted', () => failureDetails(error, cause), this.#lastEvent);
+    this.write(0, 'ExecutionAborted', () => failureDetails(error, cause), 0);
     this.#close({ status: 'ABORTED', output: null, error, cause });
   }
 

@@ -53,6 +53,11 @@ export function validateDefinition(
   const report = (code: string, message: string, path: string): void => void issues.push({ code, message, path });
   if (Buffer.byteLength(text) > MAX_DEFINITION_BYTES) report('SCHEMA_VALIDATION_FAILED', 'The definition is larger than 1 MB', '/');
   let definition: Json = null;
+  if (text.trim() === '')
+    return {
+      definition: undefined,
+      issues: [{ code: 'SCHEMA_VALIDATION_FAILED', message: 'Definition must be a valid JSON object', path: '/' }],
+    };
   try {
     definition = JSON.parse(text);
   } catch (error) {
@@ -60,7 +65,7 @@ export function validateDefinition(
     return { definition: undefined, issues };
   }
   if (!isJsonObject(definition)) {
-    report('SCHEMA_VALIDATION_FAILED', 'The definition must be a JSON object', '/');
+    report('SCHEMA_VALIDATION_FAILED', 'Definition must be a valid JSON object', '/');
     return { definition: undefined, issues };
   }
   const language = definition['QueryLanguage'];
@@ -79,20 +84,26 @@ export function issuesText(issues: DefinitionIssue[]): string {
 }
 
 function checkRegion(region: JsonObject, path: string, check: Check): void {
-  const states = region['States'];
-  if (!isJsonObject(states) || Object.keys(states).length === 0)
-    return check.report('SCHEMA_VALIDATION_FAILED', "The field 'States' is required and must have a state", path === '' ? '/' : path);
-  const start = region['StartAt'];
-  if (typeof start !== 'string')
-    check.report('SCHEMA_VALIDATION_FAILED', "The field 'StartAt' is required but was missing", path === '' ? '/' : path);
-  else if (!Object.hasOwn(states, start)) check.report('MISSING_TRANSITION_TARGET', `Missing 'Next' target: ${start}`, `${path}/StartAt`);
+  const { States: states, StartAt: start } = region;
+  const at = path === '' ? '/' : path;
+  const missing = ['States', 'StartAt'].filter((field) => region[field] === undefined);
+  if (missing.length > 0) check.report('SCHEMA_VALIDATION_FAILED', `These fields are required: [${missing.join(', ')}]`, at);
+  if (start !== undefined && typeof start !== 'string') check.report('SCHEMA_VALIDATION_FAILED', "Field 'StartAt' must be a text", at);
+  if (states === undefined) return;
+  if (!isJsonObject(states) || Object.keys(states).length === 0) {
+    return check.report('SCHEMA_VALIDATION_FAILED', "Field 'States' must be an object with a state", at);
+  }
+  if (typeof start === 'string' && !Object.hasOwn(states, start)) {
+    check.report('MISSING_TRANSITION_TARGET', `Missing 'Next' target: ${start}`, `${path}/StartAt`);
+  }
   for (const [name, state] of Object.entries(states)) {
-    const at = `${path}/States/${name}`;
-    if (check.names.has(name)) check.report('DUPLICATE_STATE_NAME', `The state name '${name}' is used more than once`, at);
+    const place = `${path}/States/${name}`;
+    if (check.names.has(name)) check.report('DUPLICATE_STATE_NAME', `The state name '${name}' is used more than once`, place);
     check.names.add(name);
-    if (name.length > MAX_STATE_NAME) check.report('SCHEMA_VALIDATION_FAILED', `A state name has at most ${MAX_STATE_NAME} characters`, at);
-    if (isJsonObject(state)) checkState(state, states, at, check);
-    else check.report('SCHEMA_VALIDATION_FAILED', 'A state must be an object', at);
+    if (name.length > MAX_STATE_NAME)
+      check.report('SCHEMA_VALIDATION_FAILED', `A state name has at most ${MAX_STATE_NAME} characters`, place);
+    if (isJsonObject(state)) checkState(state, states, place, check);
+    else check.report('SCHEMA_VALIDATION_FAILED', 'A state must be an object', place);
   }
   checkReach(start, states, path, check);
 }
@@ -127,17 +138,13 @@ function checkState(state: JsonObject, siblings: JsonObject, path: string, check
     return check.report('SCHEMA_VALIDATION_FAILED', "Field 'Type' must be one of the state types", `${path}/Type`);
   const language = state['QueryLanguage'];
   if (check.jsonata && language === 'JSONPath')
-    check.report(
-      'SCHEMA_VALIDATION_FAILED',
-      "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
-      `${path}/QueryLanguage`,
-    );
+    check.report('SCHEMA_VALIDATION_FAILED', "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine", path);
   else if (!check.jsonata && language !== 'JSONata') {
     const said = 'This engine runs JSONata states only: set QueryLanguage to JSONata for the state machine or the state';
     check.report('UNSUPPORTED_QUERY_LANGUAGE', said, path);
   }
   for (const field of JSONPATH_FIELDS)
-    if (state[field] !== undefined) check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, `${path}/${field}`);
+    if (state[field] !== undefined) check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, path);
   for (const target of targetsOf(state))
     if (!Object.hasOwn(siblings, target)) check.report('MISSING_TRANSITION_TARGET', `Missing 'Next' target: ${target}`, `${path}/Next`);
   checkWayOut(type, state, path, check);
@@ -157,7 +164,7 @@ function checkWayOut(type: string, state: JsonObject, path: string, check: Check
   const { Next: next, End: end } = state;
   if (ENDS_ITSELF.has(type)) {
     for (const field of ['Next', 'End'])
-      if (state[field] !== undefined) check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, `${path}/${field}`);
+      if (state[field] !== undefined) check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, path);
     return;
   }
   if (next !== undefined && end === true)
@@ -170,7 +177,7 @@ function checkRecovery(type: string, state: JsonObject, path: string, check: Che
   for (const field of ['Retry', 'Catch']) {
     if (state[field] === undefined) continue;
     if (!CAN_RECOVER.has(type)) {
-      check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, `${path}/${field}`);
+      check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, path);
       continue;
     }
     const items = listOf(state[field]);
@@ -192,7 +199,7 @@ function checkRecovery(type: string, state: JsonObject, path: string, check: Che
   }
   if (type !== 'Task')
     for (const field of ['TimeoutSeconds', 'HeartbeatSeconds'])
-      if (state[field] !== undefined) check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, `${path}/${field}`);
+      if (state[field] !== undefined) check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, path);
 }
 
 function checkRetrier(item: JsonObject, path: string, check: Check): void {
@@ -229,7 +236,11 @@ function checkTask(state: JsonObject, path: string, check: Check): void {
       `${path}/Resource`,
     );
   if (check.type === 'EXPRESS' && resource.pattern !== 'response') {
-    check.report('SCHEMA_VALIDATION_FAILED', `Express state machine does not support '${arn}' service integration`, `${path}/Resource`);
+    check.report(
+      'SCHEMA_VALIDATION_FAILED',
+      `Express state machine does not support '${arn.slice(arn.lastIndexOf('.'))}' service integration `,
+      `${path}/Resource`,
+    );
   }
   const credentials = state['Credentials'];
   if (credentials !== undefined && (!isJsonObject(credentials) || credentials['RoleArn'] === undefined)) {
@@ -280,7 +291,7 @@ function checkMap(state: JsonObject, path: string, check: Check): void {
   if (mode !== undefined && mode !== 'INLINE')
     check.report('SCHEMA_VALIDATION_FAILED', 'This engine runs inline Map states only', `${path}/${key}/ProcessorConfig`);
   for (const field of ['ItemReader', 'ItemBatcher', 'ResultWriter'])
-    if (state[field] !== undefined) check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, `${path}/${field}`);
+    if (state[field] !== undefined) check.report('SCHEMA_VALIDATION_FAILED', `Field '${field}' is not supported`, path);
   nested(processor, `${path}/${key}`, check);
 }
 

@@ -464,6 +464,7 @@ describe('the end from outside', () => {
     const finished = await here.finish(arn);
     expect(finished).toMatchObject({ status: 'ABORTED', error: 'Stop', cause: 'enough' });
     expect(finished.types).toEqual(['ExecutionStarted', 'WaitStateEntered', 'ExecutionAborted']);
+    expect(finished.events.at(-1)).toMatchObject({ id: 3, previousEventId: 0 });
     expect(here.clock.timers).toBe(0);
   });
 });

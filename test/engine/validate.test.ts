@@ -32,7 +32,7 @@ describe('a definition is refused for', () => {
       { StartAt: 'x'.repeat(81), States: { ['x'.repeat(81)]: { Type: 'Succeed' } } },
       'SCHEMA_VALIDATION_FAILED: A state name has at most 80',
     ],
-    ['a JSONPath field', one({ Type: 'Pass', ResultPath: '$.x' }), "Field 'ResultPath' is not supported at /States/A/ResultPath"],
+    ['a JSONPath field', one({ Type: 'Pass', ResultPath: '$.x' }), "Field 'ResultPath' is not supported at /States/A"],
     [
       'a step down to JSONPath',
       one({ Type: 'Pass', QueryLanguage: 'JSONPath' }),
@@ -78,12 +78,18 @@ describe('a definition is refused for', () => {
 
   it('waiting, on an Express machine', () => {
     const waits = { StartAt: 'A', States: { A: { ...task, End: true, Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken' } } };
-    expect(issues(waits, 'EXPRESS')[0]).toContain('Express state machine does not support');
+    expect(issues(waits, 'EXPRESS')).toEqual([
+      "SCHEMA_VALIDATION_FAILED: Express state machine does not support '.waitForTaskToken' service integration  at /States/A/Resource",
+    ]);
     expect(issues(waits)).toEqual([]);
   });
 
   it('text that is no JSON object', () => {
     expect(engine.validate('{').map(({ code }) => code)).toEqual(['INVALID_JSON_DESCRIPTION']);
+    expect(engine.validate('{}').map(({ message, path }) => `${message} at ${path}`)).toEqual([
+      'These fields are required: [States, StartAt] at /',
+    ]);
+    expect(engine.validate('').map(({ message }) => message)).toEqual(['Definition must be a valid JSON object']);
     expect(engine.validate('[]').map(({ code }) => code)).toEqual(['SCHEMA_VALIDATION_FAILED']);
     expect(
       engine.validate('{"QueryLanguage":"JSONata","StartAt":3,"States":{"A":7,"B":{"Type":[]},"C":{"Type":"Task","Retry":3,"Catch":[1]}}}')
