@@ -15,8 +15,13 @@ export const RUN_ID_CODE =
   `($contains(${CONTEXT}.Execution.Name, /^run_[0-9A-HJKMNP-TV-Z]{26}$/) ? ${CONTEXT}.Execution.Name : ` +
   `"run_" & $substring($hash(${CONTEXT}.Execution.Id & "|" & ${START_TIME_CODE}, "SHA-256"), 0, 26))`;
 
-/** The whole execution input without the reserved key. */
-export const WHOLE_INPUT_CODE = `($type(${INPUT_CODE}) = "object" ? $merge([$sift(${INPUT_CODE}, function($v, $k) { $k != "$maestro" })]) : ${INPUT_CODE})`;
+/**
+ * The whole execution input without the reserved key. `$merge` would take `__proto__` as an instruction in an interpreter written in JavaScript: it
+ * is left out where the input has to be rebuilt, which is only where Maestro put the reserved key in.
+ */
+export const WHOLE_INPUT_CODE =
+  `($type(${INPUT_CODE}) = "object" and "$maestro" in $keys(${INPUT_CODE}) ? ` +
+  `$merge([$sift(${INPUT_CODE}, function($v, $k) { $k != "$maestro" and $k != "__proto__" })]) : ${INPUT_CODE})`;
 
 /** Epoch ms: the run's own limit, or the parent's deadline where that is earlier. */
 export function deadlineCode(limitMs: number): string {

@@ -1,12 +1,12 @@
-// Keys that mean something to Maestro, kept apart from the same keys in data from outside (step-message.ts, M3).
+// Keys that mean something to Maestro, kept apart from the same keys in data from outside (step-message.ts, M4).
 //
 // `$stored` in an answer becomes `$$stored`, `$$stored` becomes `$$$stored`, and back when the data leaves the run.
 
 import type { Json, JsonObject } from '../json.ts';
 import { setOwn } from '../json.ts';
 
-const RESERVED = /^\$+(?:stored|late)$/;
-const ESCAPED = /^\$\$+(?:stored|late)$/;
+const RESERVED = /^(?:\$+(?:stored|late)|\$*_jsonata_(?:lambda|function))$/;
+const ESCAPED = /^(?:\$\$+(?:stored|late)|\$+_jsonata_(?:lambda|function))$/;
 
 /** Data from outside as it may stand in a run. The value itself where there is nothing to escape. */
 export function escapeReserved(value: Json): Json {
@@ -27,7 +27,8 @@ function renameKeys(value: Json, rename: (key: string) => string): Json {
   let changed = false;
   const renamed: JsonObject = {};
   for (const [key, inner] of Object.entries(value)) {
-    const name = key.charCodeAt(0) === 36 ? rename(key) : key;
+    const first = key.charCodeAt(0);
+    const name = first === 36 || first === 95 ? rename(key) : key;
     const next = renameKeys(inner, rename);
     if (name !== key || next !== inner) changed = true;
     setOwn(renamed, name, next);

@@ -205,9 +205,11 @@ describe('limits', () => {
     ]);
   });
 
-  it('tells when an express run cannot hold its timeout', () => {
-    const result = compiled('\nexecution: express\ntimeout: 6m\nsteps:\n  - { id: one, service: a, method: "POST /1" }\n');
-    expect(result.diagnostics).toMatchObject([{ code: 'MST3002', severity: 'error' }]);
+  it('tells when an express run cannot hold its undo', () => {
+    const head = HEAD.replace('1" }', '1", idempotent: true }');
+    const step = '{ id: one, service: a, method: "POST /1", compensate: { method: "POST /u" } }';
+    const result = compiled(`\nexecution: express\ntimeout: 1m\nsteps:\n  - ${step}\n`, head);
+    expect(result.diagnostics).toMatchObject([{ code: 'MST3002', severity: 'error', hint: expect.stringContaining('compensate.retry') }]);
   });
 });
 
