@@ -14,17 +14,17 @@ export function readJson(text: string, secrets: ReadonlyMap<string, string>): { 
   if (isTooDeep(text)) return { problem: `is nested deeper than ${MAX_JSON_DEPTH}` };
   try {
     const value: Json = JSON.parse(text);
-    if (BIG_EXPONENT.test(text) && !isFinite(value)) return { problem: 'holds a number that is out of range' };
+    if (BIG_EXPONENT.test(text) && !isAllFinite(value)) return { problem: 'holds a number that is out of range' };
     return { value: redactJson(value, secrets) };
   } catch {
     return { problem: 'does not parse' };
   }
 }
 
-function isFinite(value: Json): boolean {
+function isAllFinite(value: Json): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'object' || value === null) return true;
-  return Object.values(value).every(isFinite);
+  return Object.values(value).every(isAllFinite);
 }
 
 /** JSON that parses but is nested so deep that whatever walks it afterwards would run out of stack. Brackets in texts do not count. */

@@ -7,12 +7,15 @@
 import type { JsonObject } from '../../json.ts';
 import { applyChange, conditionHolds } from '../condition.ts';
 import type { Database } from '../database.ts';
-import type { Condition, Item, Store } from '../ports.ts';
+import type { Condition, Item, ListOptions, Store } from '../ports.ts';
 
 /** Partitions whose items are kept in memory: enough for the runs that are busy at once; waiting runs fall out and are read again. */
 const KEPT_PARTITIONS = 512;
 /** Items kept of one partition: beyond it (a foreach over thousands of items) they are read from the database again. */
 const KEPT_ITEMS = 2_000;
+
+/** Keys whose order in UTF-8 is that of JavaScript's comparison. */
+const ASCII = /^[\x20-\x7e]*$/;
 
 const CREATE =
   'CREATE TABLE IF NOT EXISTS items (pk TEXT NOT NULL, sk TEXT NOT NULL, body TEXT NOT NULL, expires INTEGER, PRIMARY KEY (pk, sk)) WITHOUT ROWID';
@@ -115,6 +118,11 @@ export function createSqliteStore(database: Database): SqliteStore {
       return true;
     },
     async list(pk, options = {}) {
+      const known = partitions.get(pk);
+      if (known?.complete) {
+        const found = listKnown(pk, known.items, options);
+        if (found) return found;
+      }
       const where = ['pk = ?'];
       const values: (string | number)[] = [pk];
       if (options.prefix) {
@@ -138,4 +146,16 @@ export function createSqliteStore(database: Database): SqliteStore {
       return removed;
     },
   };
+}
+
+/** A list from what is known of a whole partition; undefined where a key is not plain ASCII, whose order JavaScript does not know. */
+function listKnown(pk: string, items: Partition['items'], { prefix = '', after, reverse = false, limit }: ListOptions): Item[] | undefined {
+  const found: Item[] = [];
+  for (const [sk, body] of items) {
+    if (!ASCII.test(sk)) return undefined;
+    if (body === undefined || !sk.startsWith(prefix)) continue;
+    if (after === undefined || (reverse ? sk < after : sk > after)) found.push({ pk, sk, body });
+  }
+  found.sort((a, b) => (a.sk < b.sk === reverse ? 1 : -1));
+  return limit === undefined ? found : found.slice(0, limit);
 }
