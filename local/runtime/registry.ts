@@ -42,8 +42,10 @@ export function createRegistry(engine: Engine): Registry {
 
   return {
     async register(registration) {
+      const before = known.get(registration.name);
+      if (before?.registration === registration) return false;
       const text = JSON.stringify(registration);
-      if (known.get(registration.name)?.text === text) return false;
+      if (before?.text === text) return false;
       const { name, version, definition, undoDefinition, substitutions } = registration;
       const values = localSubstitutions(substitutions);
       const tags = [{ key: VERSION_TAG, value: version }];
