@@ -4,8 +4,8 @@
 //       it ends. Nothing has to be cleaned up after a kill -9, and a file that was left behind means nothing.
 //   L2. Beside it, `control.json` says where the holder listens and which token it wants (mode 600). It is believed only while the lock is held.
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import * as z from 'zod';
 import { RuntimeProblem } from './problem.ts';
@@ -35,7 +35,7 @@ export interface FolderLock {
 export function lockFolder(folder: string): FolderLock | undefined {
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const path = join(folder, LOCK_FILE);
     database = new DatabaseSync(path);
     database.exec('PRAGMA busy_timeout=0; PRAGMA journal_mode=DELETE; BEGIN EXCLUSIVE');
@@ -71,6 +71,18 @@ export function holderOf(folder: string): ControlAddress | undefined {
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Makes a folder and those above it. (`recursive` of Node's own mkdir never returns where the file system answers ENOENT for the last part, as /proc does.) */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (dirname(folder) !== folder) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have made it in the meantime.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST' && statSync(folder).isDirectory())) throw error;
   }
 }
 
