@@ -30,6 +30,11 @@ export const COMMANDS: { readonly [name: string]: CommandEntry } = {
     summary: 'draw the workflow, happy path and undo path',
     load: () => import('./graph.ts').then((module) => module.graphCommand),
   },
+  cost: {
+    group: 'Write',
+    summary: 'price a run on AWS, and say whether Standard or Express is cheaper',
+    load: () => import('./cost.ts').then((module) => module.costCommand),
+  },
   schema: {
     group: 'Write',
     summary: 'print a JSON Schema of the workflow file, for editors',
