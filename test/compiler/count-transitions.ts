@@ -18,9 +18,10 @@ export function countTransitions(workflow: Workflow, facts: Facts): number {
 /** What comes after a sequence: the end of a run, branch or item; a state that calls the step function; or another state. */
 type After = 'end' | 'call' | 'other';
 
-function countSequence(workflow: Workflow, steps: readonly Step[], place: string, facts: Facts, after: After): number {
+/** @param free how many steps at the beginning have no state of their own */
+function countSequence(workflow: Workflow, steps: readonly Step[], place: string, facts: Facts, after: After, free = 0): number {
   let count = 0;
-  const groups = folded(steps);
+  const groups = folded(steps, free);
   for (const [n, { step, index }] of groups.entries()) {
     const next = groups[n + 1]?.step;
     const then: After = next ? (next.kind === 'call' && next.when === null ? 'call' : 'other') : after;
@@ -29,28 +30,38 @@ function countSequence(workflow: Workflow, steps: readonly Step[], place: string
   return count;
 }
 
-/** The steps that have a state: a `set` goes into the call before it, or into the `set` before it, unless it reads what that one makes. */
-function folded(steps: readonly Step[]): { step: Step; index: number }[] {
+/** The steps that have a state: a `set` goes into the call before it, or into the `set` before it, unless it reads what is set there too. */
+function folded(steps: readonly Step[], free: number): { step: Step; index: number }[] {
   const kept: { step: Step; index: number }[] = [];
+  let made: string[] = [];
   for (const [index, step] of steps.entries()) {
+    if (index < free) continue;
     const base = kept.at(-1)?.step;
-    const fits =
-      step.kind === 'set' && step.when === null && base && base.when === null && (TAKES_SETS.has(base.kind) || base.kind === 'set');
-    if (!fits || (step.kind === 'set' && readsSetsBefore(step, steps, index))) kept.push({ step, index });
+    const takes = base && base.when === null && (TAKES_SETS.has(base.kind) || base.kind === 'set');
+    if (takes && step.kind === 'set' && step.when === null && !readsAny(step, made)) {
+      made.push(...step.values.map(([name]) => name));
+      continue;
+    }
+    kept.push({ step, index });
+    made = step.kind === 'set' ? step.values.map(([name]) => name) : [];
   }
   return kept;
 }
 
-/** True when a `set` reads a name of a `set` directly before it: one state cannot assign both. */
-function readsSetsBefore(step: Extract<Step, { kind: 'set' }>, steps: readonly Step[], index: number): boolean {
+/** `set` steps at the beginning of a switch case: the Choice assigns them. */
+function leadingSets(steps: readonly Step[]): number {
   const made: string[] = [];
-  for (let i = index - 1; i >= 0; i--) {
-    const before = steps[i];
-    if (before?.kind !== 'set') break;
-    made.push(...before.values.map(([name]) => name));
+  for (const [index, step] of steps.entries()) {
+    if (step.kind !== 'set' || step.when !== null || readsAny(step, made)) return index;
+    made.push(...step.values.map(([name]) => name));
   }
+  return steps.length;
+}
+
+/** One state cannot assign a name and read its new value. */
+function readsAny(step: Extract<Step, { kind: 'set' }>, names: readonly string[]): boolean {
   const text = JSON.stringify(step.values);
-  return made.some((name) => text.includes(`"root":"${name}"`));
+  return names.some((name) => text.includes(`"root":"${name}"`));
 }
 
 function countStep(workflow: Workflow, step: Step, place: string, facts: Facts, after: After): number {
@@ -72,7 +83,9 @@ function countStep(workflow: Workflow, step: Step, place: string, facts: Facts, 
       return asks + 1 + (after === 'call' ? 0 : 1 + throughSucceed);
     case 'switch': {
       const taken = step.cases[fact - 1];
-      return 1 + (taken ? countSequence(workflow, taken.steps, stepPlace(place, fact), facts, after) : throughSucceed);
+      const free = taken ? leadingSets(taken.steps) : 0;
+      if (!taken || free === taken.steps.length) return 1 + throughSucceed;
+      return 1 + countSequence(workflow, taken.steps, stepPlace(place, fact), facts, after, free);
     }
     case 'parallel': {
       const inside = step.branches.map((branch, i) => {
@@ -98,10 +111,17 @@ function joined(workflow: Workflow, block: Step, throughSucceed: number): number
   return blockSettles(workflow, block) ? 1 + throughSucceed : 0;
 }
 
-/** An iteration whose first step is itself a block begins with a Pass that names the item for it. */
-function leadingPass(step: Extract<Step, { kind: 'foreach' }>): number {
-  const first = step.steps[0];
-  return first && first.when === null && (first.kind === 'parallel' || first.kind === 'foreach') ? 1 : 0;
+/** An iteration whose first step is itself a block begins with a Pass that names the item for it, if anything in that block needs it. */
+function leadingPass({ steps, as }: Extract<Step, { kind: 'foreach' }>): number {
+  const [first] = steps;
+  if (!first || first.when !== null || (first.kind !== 'parallel' && first.kind !== 'foreach')) return 0;
+  const text = JSON.stringify(first.kind === 'parallel' ? first.branches : first.steps);
+  // A call's place holds the item's number.
+  return ['"kind":"call"', '"kind":"workflow"', '"kind":"checkpoint"', '"root":"item"', '"root":"index"', `"root":"${as}"`].some((part) =>
+    text.includes(part),
+  )
+    ? 1
+    : 0;
 }
 
 function sum(counts: readonly number[]): number {

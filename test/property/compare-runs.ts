@@ -30,7 +30,7 @@ export function toldBySimulation(simulation: Simulation): Told {
   return {
     status,
     output,
-    error: error && (isChildFailure(error.error) ? `${error.step}: child` : `${error.step}: ${error.error}`),
+    error: error && `${error.step}: ${error.error}`,
     calls: calls
       .filter(({ kind }) => kind === 'do')
       .map(callText)
@@ -83,9 +83,4 @@ function isFailedChild(step: Simulation['steps'][number], { runs }: Simulation):
 
 function isChildOf(steps: Simulation['steps'], place: string): boolean {
   return steps.some((step) => step.run === '' && step.at === place && step.child !== undefined);
-}
-
-/** A child's failure reaches its parent under the name that the platform gives it, or the child's own. */
-function isChildFailure(error: string): boolean {
-  return error === 'States.TaskFailed';
 }

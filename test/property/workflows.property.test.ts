@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { stepAt, stepsOf } from '../../cli/scenario/step-places.ts';
 import { type MockReply, type MockRequest, type Simulation, simulate } from '../../local/simulate/index.ts';
 import { createVirtualClock } from '../../local/simulate/virtual-clock.ts';
 import { compile } from '../../shared/compiler/index.ts';
 import { parseWorkflow, type Workflow } from '../../shared/workflow/index.ts';
+import { countTransitions } from '../compiler/count-transitions.ts';
 import { interpret } from '../reference/interpreter.ts';
 import type { Answer, ReferenceCall, ReferenceResult } from '../reference/types.ts';
 import { type Told, toldByReference, toldBySimulation } from './compare-runs.ts';
@@ -23,6 +25,7 @@ const START_MS = Date.UTC(2026, 0, 1);
 interface Both {
   main: Workflow;
   simulation: Simulation;
+  facts: Map<string, number | null>;
   told: Told;
   expected: Told;
 }
@@ -34,10 +37,11 @@ describe('random workflows with random outcomes', () => {
       const statuses = new Map<string, number>();
       await fc.assert(
         fc.asyncProperty(cases, async (one) => {
-          const { simulation, told, expected, main } = await runBoth(one);
+          const { simulation, told, expected, main, facts } = await runBoth(one);
           statuses.set(told.status, (statuses.get(told.status) ?? 0) + 1);
           expect(told).toEqual(expected);
           keepsItsPromises(simulation);
+          if (wentWell(main, simulation, facts)) expect(simulation.transitions).toBe(countTransitions(main, facts));
           // asl-validator takes a good while for each.
           expect(definitionProblems(compile(main), one.seed % 10 === 1)).toEqual([]);
         }),
@@ -57,7 +61,8 @@ async function runBoth(one: Case): Promise<Both> {
   ].map(parsed);
   if (!main) throw new Error('no workflow');
   const answer = servicesOf(one);
-  const { result, calls } = await reference(main, children, answer);
+  const facts = new Map<string, number | null>();
+  const { result, calls } = await reference(main, children, answer, facts);
   const simulation = await simulate({
     workflow: main,
     children,
@@ -67,18 +72,23 @@ async function runBoth(one: Case): Promise<Both> {
     startMs: START_MS,
   });
   const childPlaces = new Set(simulation.steps.filter((step) => step.run === '' && step.child !== undefined).map((step) => step.at));
-  return { main, simulation, told: toldBySimulation(simulation), expected: toldByReference(result, calls, childPlaces) };
+  return { main, simulation, facts, told: toldBySimulation(simulation), expected: toldByReference(result, calls, childPlaces) };
 }
 
 async function reference(
   main: Workflow,
   children: Workflow[],
   answer: (call: WhichCall) => Answer,
+  facts: Map<string, number | null>,
 ): Promise<{ result: ReferenceResult; calls: ReferenceCall[] }> {
   const clock = createVirtualClock(START_MS);
   const calls: ReferenceCall[] = [];
+  // Only the first run's steps: its children count for themselves.
+  const onStep = (place: string, fact: number | null, run: string): void => {
+    if (run === '') facts.set(place, fact);
+  };
   const named = new Map(children.map((child) => [child.name, child]));
-  const result = await clock.run(interpret(main, INPUT, { clock, children: named, answer, calls, jitter: JITTER }));
+  const result = await clock.run(interpret(main, INPUT, { clock, children: named, answer, calls, jitter: JITTER, onStep }));
   return { result, calls };
 }
 
@@ -86,6 +96,17 @@ function replyTo(request: MockRequest, answer: (call: WhichCall) => Answer): Moc
   const { outcome, value, error, takesMs } = answer(request);
   if (outcome === 'done') return { outcome: { outcome, value: value ?? null }, takesMs };
   return { outcome: { outcome, error: error ?? 'Maestro.ServiceRejected', message: 'as the case says', detail: {} }, takesMs };
+}
+
+/** True when nothing failed on the way, not even for a moment, and the table says exactly how many transitions that takes. */
+function wentWell(main: Workflow, { runs, calls }: Simulation, facts: ReadonlyMap<string, number | null>): boolean {
+  const steps = stepsOf(main);
+  const stopped = [...facts].some(([place, fact]) => fact !== null && stepAt(steps, place)?.kind === 'fail');
+  // Whether an iteration that begins with a block needs its leading Pass depends on what the block reads: the examples have that case.
+  const beginsWithBlock = [...steps.values()].some(
+    (step) => step.kind === 'foreach' && ['parallel', 'foreach'].includes(step.steps[0]?.kind ?? ''),
+  );
+  return !stopped && !beginsWithBlock && runs.every(({ status }) => status === 'completed') && calls.every(({ ended }) => ended === 'done');
 }
 
 /** What every service can count on, whatever the workflow. */

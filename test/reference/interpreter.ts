@@ -166,10 +166,10 @@ class Run {
   async #step(step: Step, at: Surroundings): Promise<Json> {
     if (step.when && !evaluateCondition(step.when, at.names)) {
       for (const name of namesOf(step)) at.names.set(name, null);
-      this.#options.onStep?.(at.place, null);
+      this.#options.onStep?.(at.place, null, this.#path);
       return null;
     }
-    if (step.kind !== 'foreach' && step.kind !== 'switch') this.#options.onStep?.(at.place, 1);
+    if (step.kind !== 'foreach' && step.kind !== 'switch') this.#options.onStep?.(at.place, 1, this.#path);
     if (step.irreversible) this.#irreversible.push(at.place);
     switch (step.kind) {
       case 'call':
@@ -220,7 +220,7 @@ class Run {
         block,
         inside.map(({ branch, names }, i) => async () => {
           if (branch.when && !evaluateCondition(branch.when, names)) {
-            this.#options.onStep?.(stepPlace(at.place, i + 1), null);
+            this.#options.onStep?.(stepPlace(at.place, i + 1), null, this.#path);
             return null;
           }
           return this.#sequence(branch.steps, { ...this.#within(step, block, at), names, place: stepPlace(at.place, i + 1) });
@@ -237,7 +237,7 @@ class Run {
   async #foreach(step: ForeachStep, at: Surroundings): Promise<Json> {
     const items = evaluateExpr(step.items, at.names) ?? [];
     if (!Array.isArray(items)) throw new Failure(step.id, 'States.QueryEvaluationError');
-    this.#options.onStep?.(at.place, items.length);
+    this.#options.onStep?.(at.place, items.length, this.#path);
     const block = this.#block(step);
     const results: Json[] = items.map(() => null);
     try {
@@ -301,10 +301,10 @@ class Run {
   async #switch(step: SwitchStep, at: Surroundings): Promise<Json> {
     for (const [i, one] of step.cases.entries()) {
       if (one.when && !evaluateCondition(one.when, at.names)) continue;
-      this.#options.onStep?.(at.place, i + 1);
+      this.#options.onStep?.(at.place, i + 1, this.#path);
       return this.#sequence(one.steps, { ...at, place: stepPlace(at.place, i + 1) });
     }
-    this.#options.onStep?.(at.place, 0);
+    this.#options.onStep?.(at.place, 0, this.#path);
     return null;
   }
 

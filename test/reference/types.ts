@@ -36,7 +36,7 @@ export interface ReferenceOptions {
   /** Every request, in the order in which they were made; filled while the run goes on. */
   calls: ReferenceCall[];
   /** Told of every step (and branch) that is reached: null when `when` passed it over, the items of a foreach, the case of a switch (1-based; 0: none), else 1. */
-  onStep?: (place: string, fact: number | null) => void;
+  onStep?: (place: string, fact: number | null, run: string) => void;
   /** What pauses between tries are multiplied with (the engine draws it; here it is fixed). */
   jitter: number;
 }
