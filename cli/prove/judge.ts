@@ -52,7 +52,8 @@ export function judge(
       continue;
     }
     if (!undo) continue;
-    if (performed === 'no' && undos > 0) problems.push(`${what} was undone although it was never done`);
+    // A process that was killed before it sent a request cannot know that it did not: its step is in doubt, and may be undone.
+    if (performed === 'no' && undos > 0 && simulation.kills === 0) problems.push(`${what} was undone although it was never done`);
     if (performed === 'yes' && undos !== 1)
       problems.push(undos === 0 ? `${what} was done and not undone` : `${what} was undone ${undos} times`);
     if (performed === 'unknown' && undos === 0 && !isUnresolved(simulation, first)) {
@@ -69,10 +70,10 @@ function whyNotCompleted({ status, error }: Simulation): string {
   return `without any failure the run ended ${status}${why}: give an input that it can complete with, by --input`;
 }
 
-/** What came of a call over all its tries: done beats unknown, unknown beats not performed. */
+/** What the run can know of a call over all its tries: done beats unknown, unknown beats not performed. A lost answer leaves it unknown. */
 function performedIn(calls: readonly SimulatedCall[]): Performed {
-  if (calls.some((call) => call.performed === true)) return 'yes';
-  return calls.some((call) => call.performed === null) ? 'unknown' : 'no';
+  if (calls.some((call) => call.ended === 'done' || call.ended === 'unusable')) return 'yes';
+  return calls.some((call) => call.performed !== false) ? 'unknown' : 'no';
 }
 
 /**

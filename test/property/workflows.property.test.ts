@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { judge } from '../../cli/prove/judge.ts';
 import { stepAt, stepsOf } from '../../cli/scenario/step-places.ts';
 import { type MockReply, type MockRequest, type Simulation, simulate } from '../../local/simulate/index.ts';
 import { createVirtualClock } from '../../local/simulate/virtual-clock.ts';
@@ -52,13 +53,38 @@ describe('random workflows with random outcomes', () => {
     },
     RUNS * 1_000 + 30_000,
   );
+
+  test(
+    'leave nothing half done when the process is killed at any call, undo calls included',
+    async () => {
+      let kills = 0;
+      await fc.assert(
+        fc.asyncProperty(cases, fc.nat(12), fc.constantFrom<'before' | 'after'>('before', 'after'), async (one, fatal, kill) => {
+          const [main, ...children] = workflowsOf(one);
+          if (!main) throw new Error('no workflow');
+          const answer = servicesOf({ ...one, undoScripts: [['done']] });
+          let requests = 0;
+          const mock = (request: MockRequest): MockReply => ({ ...replyTo(request, answer), ...(requests++ === fatal ? { kill } : {}) });
+          const simulation = await simulate({ workflow: main, children, input: INPUT, mock, jitter: JITTER, startMs: START_MS });
+          kills += simulation.kills;
+          keepsItsPromises(simulation);
+          const workflows = new Map([main, ...children].map((workflow) => [workflow.name, workflow]));
+          expect(judge(workflows, main.name, simulation, { run: '', place: '', failure: 'killed after' }).problems).toEqual([]);
+        }),
+        { numRuns: RUNS, seed: SEED },
+      );
+      expect(kills).toBeGreaterThan(RUNS / 10);
+    },
+    RUNS * 1_000 + 30_000,
+  );
 });
 
+function workflowsOf(one: Case): Workflow[] {
+  return [writeWorkflow(one.main, 'main'), ...one.children.map((child, i) => writeWorkflow(child, CHILD_NAMES[i] ?? 'child'))].map(parsed);
+}
+
 async function runBoth(one: Case): Promise<Both> {
-  const [main, ...children] = [
-    writeWorkflow(one.main, 'main'),
-    ...one.children.map((child, i) => writeWorkflow(child, CHILD_NAMES[i] ?? 'child')),
-  ].map(parsed);
+  const [main, ...children] = workflowsOf(one);
   if (!main) throw new Error('no workflow');
   const answer = servicesOf(one);
   const facts = new Map<string, number | null>();
