@@ -11,7 +11,7 @@ export function runUse(workflow: Workflow, stats: Stats, items: number | null): 
   const calls = inSequence(workflow.steps, invocations, items);
   return {
     transitions: add(
-      items === null ? stats.transitions : { min: stats.transitions.min, max: withoutItems(stats) },
+      items === null ? stats.transitions : { min: stats.transitions.min, max: withoutItems(workflow, stats) },
       itemTransitions(workflow.steps, stats, items),
     ),
     calls,
@@ -75,9 +75,11 @@ function add(a: Range, b: Range): Range {
   return { min: a.min + b.min, max: a.max === null || b.max === null ? null : a.max + b.max };
 }
 
-/** Transitions of the run without those of its items: the statistics leave the most open where there is a foreach. */
-function withoutItems({ transitions }: Stats): number {
-  return transitions.max ?? transitions.min;
+/** The most without the items: the statistics leave it open where there is a foreach, and it is the least where nothing depends on a condition. */
+function withoutItems(workflow: Workflow, { transitions }: Stats): number | null {
+  if (transitions.max !== null) return transitions.max;
+  const conditional = allSteps(workflow).some((step) => step.when !== null || step.kind === 'switch');
+  return conditional ? null : transitions.min;
 }
 
 /** Transitions inside the iterations, for lists of a given length. */

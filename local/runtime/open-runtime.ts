@@ -68,13 +68,17 @@ async function hold(
   }
   const server = await startControlServer(runtime);
   lock.announce({ pid: process.pid, url: server.url, token: server.token });
+  let closed: Promise<void> | undefined;
   return {
     ...runtime,
-    async close() {
-      // Requests are refused first; the folder is let go of last (R2 of runtime.ts).
-      await server.close();
-      await runtime.close();
-      lock.release();
-    },
+    close: () => (closed ??= close()),
   };
+
+  async function close(): Promise<void> {
+    // Draining begins before anything is waited for, so that nothing more is begun; the folder is let go of last (R2 of runtime.ts).
+    const drained = runtime.close();
+    await server.close();
+    await drained;
+    lock.release();
+  }
 }
