@@ -77,6 +77,8 @@ export function readExpression(text: string): ExpressionFacts {
   const bound = new Set<string>();
   const lambdas = new Map<string, Node>();
   visit(root, false, 1, facts, bound, lambdas);
+  // `($a := $b; $exists($a) ? $a : null)` tests `$b`, whose name may be too long to be written three times.
+  for (const [name, of] of aliasesIn(root)) if (facts.tested.has(name)) facts.tested.add(of);
   for (const name of bound) facts.reads.delete(name);
   facts.isBoolean = isBoolean(root, lambdas);
   facts.mayBeMissing = mayBeMissing(root, bound);
@@ -195,6 +197,20 @@ function isBoolean(node: Node, lambdas: ReadonlyMap<string, Node>): boolean {
     default:
       return false;
   }
+}
+
+/** Names that are bound to another variable as it is. */
+function aliasesIn(node: Node): [name: string, of: string][] {
+  const found: [string, string][] = [];
+  const look = (value: unknown): void => {
+    if (Array.isArray(value)) return value.forEach(look);
+    if (!isNode(value)) return;
+    const { lhs, rhs } = value as { lhs?: unknown; rhs?: unknown };
+    if (value.type === 'bind' && isNode(lhs) && isNode(rhs) && rhs.type === 'variable') found.push([String(lhs.value), String(rhs.value)]);
+    for (const inner of Object.values(value)) if (typeof inner === 'object') look(inner);
+  };
+  look(node);
+  return found;
 }
 
 function mayBeMissing(node: Node, bound: ReadonlySet<string>): boolean {
