@@ -16,7 +16,7 @@ export function localLimits(workflows: readonly Workflow[]): string[] {
     }
     if (callbacks.length > 0) {
       notes.push(
-        `${workflow.name}: callback ${callbacks.join(', ')} waits until its task token is answered (SendTaskSuccess at the endpoint of \`maestro dev\`), or times out.`,
+        `${workflow.name}: callback ${callbacks.join(', ')} is answered at a URL of this machine (127.0.0.1), while this data folder is held by a process.`,
       );
     }
     if (workflow.triggers.length > 0) notes.push(`${workflow.name}: its triggers start runs on AWS; here only this command starts one.`);

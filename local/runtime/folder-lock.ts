@@ -12,6 +12,7 @@ import { RuntimeProblem } from './problem.ts';
 
 const LOCK_FILE = 'lock';
 const CONTROL_FILE = 'control.json';
+const PORT_FILE = 'port';
 /** SQLite's result code for a lock that somebody else holds. */
 const SQLITE_BUSY = 5;
 
@@ -24,6 +25,8 @@ export type ControlAddress = z.infer<typeof addressSchema>;
 export interface FolderLock {
   /** Tells others where to ask (L2). */
   announce(address: ControlAddress): void;
+  /** The port of the last holder, so that callback URLs that it handed out stay good; undefined where there was none. */
+  lastPort(): number | undefined;
   release(): void;
 }
 
@@ -48,8 +51,14 @@ export function lockFolder(folder: string): FolderLock | undefined {
   const held = database;
   const controlFile = join(folder, CONTROL_FILE);
   rmSync(controlFile, { force: true });
+  const portFile = join(folder, PORT_FILE);
   return {
+    lastPort() {
+      const port = existsSync(portFile) ? Number(readFileSync(portFile, 'utf8')) : 0;
+      return Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined;
+    },
     announce(address) {
+      writeFileSync(portFile, new URL(address.url).port, { mode: 0o600 });
       const temporary = `${controlFile}.new`;
       rmSync(temporary, { force: true });
       writeFileSync(temporary, JSON.stringify(address), { mode: 0o600, flag: 'wx' });

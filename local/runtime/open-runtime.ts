@@ -1,9 +1,10 @@
 // Opening a data folder: as its holder, or by way of the process that holds it.
 
 import { type Clock, sleep, systemClock } from '../../shared/clock.ts';
+import { CALLBACK_PATH } from './callbacks.ts';
 import { createControlClient } from './control-client.ts';
 import { startControlServer } from './control-server.ts';
-import { holderOf, lockFolder } from './folder-lock.ts';
+import { type FolderLock, holderOf, lockFolder } from './folder-lock.ts';
 import type { RunOperations } from './operations.ts';
 import { RuntimeProblem } from './problem.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
@@ -21,10 +22,10 @@ export type Opened = { kind: 'holder'; runtime: Runtime } | { kind: 'guest'; ope
  * @throws RuntimeProblem `data_folder` when it cannot be used, `busy` when its holder does not answer
  */
 export async function openRuntime(dataFolder: string | null, makeOptions: () => Omit<RuntimeOptions, 'dataFolder'>): Promise<Opened> {
-  if (dataFolder === null) return { kind: 'holder', runtime: createRuntime({ ...makeOptions(), dataFolder }) };
+  if (dataFolder === null) return { kind: 'holder', runtime: await serve(makeOptions(), null, undefined) };
   for (let tries = 0; tries < HOLDER_TRIES; tries++) {
     const lock = lockFolder(dataFolder);
-    if (lock) return { kind: 'holder', runtime: await hold(dataFolder, lock, makeOptions()) };
+    if (lock) return { kind: 'holder', runtime: await serve(makeOptions(), dataFolder, lock) };
     const operations = await askHolder(dataFolder);
     if (operations) return { kind: 'guest', operations };
     // Between taking the lock and telling its address, or between its last answer and letting go.
@@ -49,25 +50,17 @@ async function askHolder(dataFolder: string): Promise<RunOperations | undefined>
   }
 }
 
-async function hold(
-  dataFolder: string,
-  lock: NonNullable<ReturnType<typeof lockFolder>>,
+/** Makes the runtime and the server that answers others and takes callbacks. */
+async function serve(
   options: Omit<RuntimeOptions, 'dataFolder'>,
+  dataFolder: string | null,
+  lock: FolderLock | undefined,
 ): Promise<Runtime> {
-  let runtime: Runtime;
-  try {
-    runtime = createRuntime({ ...options, dataFolder });
-  } catch (error) {
-    lock.release();
-    const message = error instanceof Error ? error.message : String(error);
-    throw new RuntimeProblem(
-      'data_folder',
-      `data folder ${dataFolder}: its database cannot be opened (${message}). It must be a folder that this user may write, on a disk with space left; name another one with --data.`,
-      { cause: error },
-    );
-  }
-  const server = await startControlServer(runtime);
-  lock.announce({ pid: process.pid, url: server.url, token: server.token });
+  let url = '';
+  const runtime = create({ callbackUrl: (token) => `${url}${CALLBACK_PATH}${encodeURIComponent(token)}`, ...options, dataFolder }, lock);
+  const server = await startControlServer(runtime, lock?.lastPort() ?? 0);
+  url = server.url;
+  lock?.announce({ pid: process.pid, url, token: server.token });
   let closed: Promise<void> | undefined;
   return {
     ...runtime,
@@ -79,6 +72,20 @@ async function hold(
     const drained = runtime.close();
     await server.close();
     await drained;
-    lock.release();
+    lock?.release();
+  }
+}
+
+function create(options: RuntimeOptions, lock: FolderLock | undefined): Runtime {
+  try {
+    return createRuntime(options);
+  } catch (error) {
+    lock?.release();
+    const message = error instanceof Error ? error.message : String(error);
+    throw new RuntimeProblem(
+      'data_folder',
+      `data folder ${options.dataFolder}: its database cannot be opened (${message}). It must be a folder that this user may write, on a disk with space left; name another one with --data.`,
+      { cause: error },
+    );
   }
 }

@@ -7,7 +7,18 @@ import { isJsonObject } from '../../shared/json.ts';
 import { toPointer } from '../../shared/protocol/pointer.ts';
 import { publicRunId } from '../../shared/protocol/run-id.ts';
 import type { RunRef } from '../../shared/protocol/step-message.ts';
-import { CancelError, createRun, escapeReserved, findRun, listRuns, isFinal, type Runs, shapeValue } from '../../shared/runs/index.ts';
+import {
+  CancelError,
+  createRun,
+  ensureRun,
+  escapeReserved,
+  findRun,
+  isFinal,
+  listRuns,
+  type Runs,
+  runRecordKey,
+  shapeValue,
+} from '../../shared/runs/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { machineArn } from './arns.ts';
 import type { Cancellations } from './cancellations.ts';
@@ -15,8 +26,8 @@ import { type LocalRecovery, notFound } from './local-recovery.ts';
 import type { BreakerSummary, HolderStatus, Registration, RunOperations, StartRequest } from './operations.ts';
 import { RuntimeProblem } from './problem.ts';
 import type { Registry } from './registry.ts';
-import type { RunWatch } from './run-watch.ts';
 import { readRunView, runSummary } from './run-view.ts';
+import type { RunWatch } from './run-watch.ts';
 import type { RuntimeIds } from './system-ids.ts';
 
 /** Bytes of a run's input that an execution holds; a larger one is stored, and the execution gets a reference with what the file reads of it. */
@@ -97,12 +108,8 @@ async function start({ runs, engine, registry, clock, ids }: OperationsParts, re
   // No wait between these two: they are one commit.
   await createRun(runs, { id: runId, deadlineMs: clock.now() + timeoutMs, ...about });
   const { executionArn, startDate } = await engine.startExecution({ stateMachineArn, name: runId, input: { value } });
-  await createRun(runs, {
-    run: [executionArn, new Date(startDate).toISOString()],
-    workflow: name,
-    version,
-    deadlineMs: startDate + timeoutMs,
-  });
+  const [record] = await runs.store.read([runRecordKey(runId)]);
+  await ensureRun(runs, [executionArn, new Date(startDate).toISOString()], record, startDate + timeoutMs);
   return { runId };
 }
 

@@ -13,12 +13,14 @@ import { createStepFunction } from '../../functions/step/index.ts';
 import { createBreakers } from '../../shared/breaker/index.ts';
 import type { Caller } from '../../shared/calls/index.ts';
 import { type Clock, systemClock, type Timer } from '../../shared/clock.ts';
+import type { Json } from '../../shared/json.ts';
 import type { CheckpointMessage, StepMessage } from '../../shared/protocol/step-message.ts';
 import { createRuns, type DeadLetter, type RunEvent, type Runs } from '../../shared/runs/index.ts';
 import type { Blobs, Durability } from '../../shared/store/index.ts';
 import { createFolderBlobs, createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
 import { createEngine, type Engine, type ExecutionStatusChange, type LambdaCall, type LambdaResult } from '../engine/index.ts';
 import { CHECKPOINT_FUNCTION_ARN, STEP_FUNCTION_ARN } from './arns.ts';
+import { answerCallback } from './callbacks.ts';
 import { createCancellations } from './cancellations.ts';
 import { keepDeadLetter } from './dead-letters.ts';
 import { engineExecutions } from './engine-executions.ts';
@@ -65,6 +67,8 @@ export interface Runtime extends RunOperations {
   ended(runId: string): Promise<void>;
   /** Takes up what an earlier process left: executions, and undos that are owed. Answers which runs these are; they go on by themselves. */
   recover(): Promise<LeftRun[]>;
+  /** Takes the answer to an `await: callback`. @throws RuntimeProblem */
+  answerCallback(token: string, value: Json): Promise<void>;
   /** Resolves when storage has failed (disk full, folder gone): nothing that happens after it is kept. Never rejects. */
   readonly storageFailure: Promise<Error>;
   close(): Promise<void>;
@@ -171,6 +175,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     runs,
     registry,
     ended: (runId) => watch.ended(runId),
+    answerCallback: (token, value) => answerCallback(runs, engine, token, value),
     storageFailure: failure.promise,
     recover: () => recovery.recover(),
     async close() {

@@ -213,3 +213,29 @@ it('a run that ended while nobody listened is on record as ended after a restart
   expect(summary).toMatchObject({ id: runId, status: 'completed', workflow: 'flow', version: '1' });
   expect(await runtime.list({ status: 'failed' })).toEqual([]);
 });
+
+describe('await: callback', () => {
+  it('the answer at the one-time URL becomes the output; a second one changes nothing, and a made-up token is refused', async () => {
+    const urls: string[] = [];
+    const caller = scripted(({ callbackUrl }) => {
+      if (callbackUrl !== undefined) urls.push(callbackUrl);
+      return done(null);
+    });
+    const runtime = await hold(caller);
+    const flow = workflow('  - { id: ask, service: s, method: "POST /ask", await: callback, timeout: 1h, output: answer }\n');
+    const { runId } = await start(runtime, flow);
+    const ended = runtime.watch(runId, () => {});
+    const answered = Promise.withResolvers<string>();
+    const look = (): void => void (urls[0] === undefined ? setImmediate(look) : answered.resolve(urls[0]));
+    look();
+    const url = await answered.promise;
+    const answer = async (to: string, value: Json): Promise<number> =>
+      (await fetch(to, { method: 'POST', body: JSON.stringify(value) })).status;
+
+    expect(await answer(`${url}x`, 'forged')).toBe(404);
+    expect(await answer(url, { yes: true })).toBe(202);
+    expect(await ended).toMatchObject({ status: 'completed', output: { answer: { yes: true } } });
+    expect(await answer(url, { yes: false })).toBe(202);
+    expect((await runtime.get(runId)).output).toEqual({ answer: { yes: true } });
+  });
+});
