@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// biome-ignore-all lint: newer syntax is what this file must not have.
 // Starts the built command line. Written so that every Node since 10 can parse it: an old one has to get as far as the message below.
 var needed = 24;
 var major = Number(process.versions.node.split('.')[0]);

@@ -1,15 +1,7 @@
 // From file names to checked workflows: the named files, and the workflows that they call, found beside them.
 
-import { dirname, join, relative, resolve } from 'node:path';
-import {
-  checkWorkflowSet,
-  type Diagnostic,
-  type Expr,
-  parseWorkflow,
-  type Step,
-  type Workflow,
-  walkSteps,
-} from '../shared/workflow/index.ts';
+import { dirname, relative, resolve } from 'node:path';
+import { checkWorkflowSet, type Diagnostic, parseWorkflow, type Step, type Workflow, walkSteps } from '../shared/workflow/index.ts';
 import { readWorkflowFile, workflowFiles, workflowFilesIn } from './files.ts';
 import type { Io } from './io.ts';
 

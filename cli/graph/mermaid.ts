@@ -46,7 +46,7 @@ function box(node: StepNode, lines: string[], names: Names, indent: string): End
   const name = names.of(node.id);
   const notes = [node.when === null ? [] : `when ${node.when}`, node.irreversible ? 'irreversible' : []].flat();
   lines.push(
-    `${indent}${name}["${[`<b>${escape(node.id)}</b>`, escape(node.detail), ...notes.map((note) => `<i>${escape(note)}</i>`)].join('<br/>')}"]`,
+    `${indent}${name}["${[`<b>${escapeLabel(node.id)}</b>`, escapeLabel(node.detail), ...notes.map((note) => `<i>${escapeLabel(note)}</i>`)].join('<br/>')}"]`,
   );
   return { first: name, last: [name] };
 }
@@ -54,9 +54,9 @@ function box(node: StepNode, lines: string[], names: Names, indent: string): End
 function block(node: BlockNode, lines: string[], names: Names, indent: string): Ends {
   const name = names.of(node.id);
   const label = [
-    `<b>${escape(node.id)}</b>`,
-    escape(node.detail),
-    ...(node.when === null ? [] : [`<i>${escape(`when ${node.when}`)}</i>`]),
+    `<b>${escapeLabel(node.id)}</b>`,
+    escapeLabel(node.detail),
+    ...(node.when === null ? [] : [`<i>${escapeLabel(`when ${node.when}`)}</i>`]),
   ].join('<br/>');
   lines.push(`${indent}${name}${node.block === 'switch' ? `{"${label}"}` : `{{"${label}"}}`}`);
   const last: string[] = [];
@@ -65,7 +65,7 @@ function block(node: BlockNode, lines: string[], names: Names, indent: string): 
   for (const branch of node.branches) {
     const ends = sequence(branch.nodes, lines, names, `${indent}  `);
     if (!ends) continue;
-    edges.push(`${indent}${name} -->${branch.label === null ? '' : `|"${escape(branch.label)}"|`} ${ends.first}`);
+    edges.push(`${indent}${name} -->${branch.label === null ? '' : `|"${escapeLabel(branch.label)}"|`} ${ends.first}`);
     last.push(...ends.last);
   }
   lines.push(`${indent}end`, ...edges);
@@ -80,7 +80,8 @@ function undoPath(nodes: readonly GraphNode[], lines: string[], names: Names): v
   lines.push('  failed([failed])');
   if (all.length === 0) return;
   lines.push('  subgraph undo ["undo, last step first"]');
-  for (const node of all) lines.push(`    ${names.of(node.id)}_undo["<b>undo ${escape(node.id)}</b><br/>${escape(node.undo ?? '')}"]`);
+  for (const node of all)
+    lines.push(`    ${names.of(node.id)}_undo["<b>undo ${escapeLabel(node.id)}</b><br/>${escapeLabel(node.undo ?? '')}"]`);
   lines.push('  end');
   for (const [position, node] of all.entries()) {
     const before = all[position - 1];
@@ -96,8 +97,7 @@ function undoPath(nodes: readonly GraphNode[], lines: string[], names: Names): v
 }
 
 /** Text inside a quoted label. Mermaid reads `#name;` as a character. */
-function escape(text: string): string {
+function escapeLabel(text: string): string {
   const cut = text.length > 80 ? `${text.slice(0, 79)}…` : text;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not get through
-  return cut.replace(/[#"<>&`{}[\]|\\\u0000-\u001f]/g, (char) => `#${char.charCodeAt(0)};`);
+  return cut.replace(/[#"<>&`{}[\]|\\]|\p{Cc}/gu, (char) => `#${char.charCodeAt(0)};`);
 }

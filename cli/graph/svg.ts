@@ -14,6 +14,8 @@ const CORRIDOR = 90;
 const UNDO_HEIGHT = 38;
 const UNDO_GAP = 16;
 const LINE_HEIGHT = 14;
+/** XML 1.0 forbids control characters even escaped. */
+const FORBIDDEN = /(?![\t\n\r])\p{Cc}|[\ufffe\uffff]/gu;
 
 const STYLE = [
   'text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#1b1f24}',
@@ -65,11 +67,11 @@ export function svg({ title, nodes }: Outline): string {
 
 function page(width: number, height: number, title: string, parts: readonly string[]): string {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${escape(title)}" viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${escapeXml(title)}" viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}">`,
     `<style>${STYLE}</style>`,
     '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="context-stroke"/></marker></defs>',
     `<rect class="page" width="100%" height="100%"/>`,
-    `<text class="title" x="${MARGIN}" y="${MARGIN + 10}">${escape(title)}</text>`,
+    `<text class="title" x="${MARGIN}" y="${MARGIN + 10}">${escapeXml(title)}</text>`,
     ...parts,
     '</svg>',
     '',
@@ -109,7 +111,7 @@ function drawBranch(branch: PlacedBranch, blockX: number, from: number, headBott
     line(center, top + branch.column.height, center, bottom),
   ];
   if (branch.label !== null)
-    parts.push(`<text class="label" text-anchor="middle" x="${round(center)}" y="${round(top - 8)}">${escape(branch.label)}</text>`);
+    parts.push(`<text class="label" text-anchor="middle" x="${round(center)}" y="${round(top - 8)}">${escapeXml(branch.label)}</text>`);
   return parts.join('\n');
 }
 
@@ -159,7 +161,7 @@ function lineTexts(lines: readonly string[], center: number, firstY: number): st
   return lines
     .map(
       (text, row) =>
-        `<text class="${row === 0 ? 'id' : 'note'}" text-anchor="middle" x="${round(center)}" y="${round(firstY + row * LINE_HEIGHT)}">${escape(text)}</text>`,
+        `<text class="${row === 0 ? 'id' : 'note'}" text-anchor="middle" x="${round(center)}" y="${round(firstY + row * LINE_HEIGHT)}">${escapeXml(text)}</text>`,
     )
     .join('\n');
 }
@@ -177,12 +179,7 @@ function round(value: number): number {
 }
 
 /** Text and attribute values; characters that XML does not allow are left out. */
-function escape(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 forbids them even escaped
-  return text
-    .replace(
-      /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
-      '',
-    )
-    .replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+function escapeXml(text: string): string {
+  const allowed = text.replace(FORBIDDEN, '').toWellFormed().replaceAll('\ufffd', '');
+  return allowed.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }

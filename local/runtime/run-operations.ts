@@ -13,7 +13,6 @@ import {
   ensureRun,
   escapeReserved,
   findRun,
-  isFinal,
   listRuns,
   type Runs,
   runRecordKey,

@@ -21,7 +21,7 @@ beforeAll(async () => {
     'two-megabytes.yaml': `# ${'x'.repeat(2_000_000)}\n${good}`,
     'bomb.yaml': BOMB,
     'unknown-key.yaml': good.replace('version:', 'versoin:'),
-    'wrong-type.yaml': good.replace(/steps:[^]*/, 'steps: 7\n'),
+    'wrong-type.yaml': good.replace(/steps:[\s\S]*/, 'steps: 7\n'),
     'not-text.yaml': Uint8Array.of(0xff, 0xfe, 0x00, 0x01),
     'input-wanted.yaml': good.replace(
       'services:',

@@ -111,7 +111,9 @@ it('an older Node is told which one is needed, and nothing else happens', () => 
 });
 
 it('the launcher has no syntax that an old Node cannot read', () => {
-  const text = readFileSync(join(ROOT, 'bin', 'maestro.js'), 'utf8').replace(/'(?:[^'\\\n]|\\.)*'/g, "''").replace(/\/\/.*$/gm, '');
+  const text = readFileSync(join(ROOT, 'bin', 'maestro.js'), 'utf8')
+    .replace(/'(?:[^'\\\n]|\\.)*'/g, "''")
+    .replace(/\/\/.*$/gm, '');
 
   expect(text).not.toMatch(/=>|`|\?\.|\?\?|\b(?:const|let|class|async|await)\b|^import\s|^export\s/m);
 });
