@@ -15,6 +15,7 @@ import { limitIssues } from './limit-issues.ts';
 import { longestUndoSeconds } from './limits.ts';
 import { lowerSequence } from './lower-sequence.ts';
 import { Substitutions } from './needs.ts';
+import { reachableOnly } from './reachable.ts';
 import { expression } from './runtime-code.ts';
 import { type Context, type Overrides, scopeOf, stepFunction } from './scope.ts';
 import { SharedValues } from './shared-values.ts';
@@ -56,10 +57,12 @@ const END = '(end)';
 
 /**
  * Compiles a checked workflow.
- * @param workflow what `parseWorkflow` gave without errors
+ * @param checked what `parseWorkflow` gave without errors
  * @returns definition, undo definition, statistics, needs and diagnostics; never throws on a checked workflow
  */
-export function compile(workflow: Workflow, options: CompileOptions = {}): CompileResult {
+export function compile(checked: Workflow, options: CompileOptions = {}): CompileResult {
+  const workflow = reachableOnly(checked);
+  const outputs = topLevelOutputs(checked);
   const variables = new VariableNames();
   const context: Context = {
     workflow,
@@ -77,7 +80,7 @@ export function compile(workflow: Workflow, options: CompileOptions = {}): Compi
   const done = usedState();
   const exit: Exit = {
     kind: 'end',
-    output: (overrides) => outputValue(context, frame, overrides),
+    output: (overrides) => outputValue(context, frame, overrides, outputs),
     through: workflow.execution === 'express' ? () => END : done.use,
     terminal: workflow.execution !== 'express',
   };
@@ -146,12 +149,12 @@ function backstopSeconds(workflow: Workflow): number {
 }
 
 /** The run's result as the last state shows it. */
-function outputValue(context: Context, frame: Frame, overrides: Overrides): Json {
+function outputValue(context: Context, frame: Frame, overrides: Overrides, outputs: readonly string[]): Json {
   const { workflow } = context;
   const scope = scopeOf(context, frame, [], overrides);
   if (workflow.output) return templateValue(workflow.output, scope);
   const span = { start: 0, end: 0 };
-  const entries = topLevelOutputs(workflow).map((name): [string, NonNullable<Workflow['output']>] => [
+  const entries = outputs.map((name): [string, NonNullable<Workflow['output']>] => [
     name,
     { kind: 'expr', span, expr: { kind: 'path', root: name, steps: [], span } },
   ]);
