@@ -48,13 +48,25 @@ export function writeWorkflow(shape: FileShape, name: string): string {
 }
 
 function writeSteps(writer: Writer, shapes: readonly StepShape[], scope: Scope): Json[] {
-  return shapes.map((shape) => {
+  const before = [...scope.names];
+  const written = shapes.map((shape) => {
     const id = `s${++writer.next}`;
-    // Steps behind a `fail` without a condition can never run, which is a mistake of its own.
-    const when = shape.when ?? (shape.kind === 'fail' ? { form: 3, first: 0, second: 0 } : null);
-    const condition = when ? { when: `{{ ${conditionText(when, scope)} }}` } : {};
+    const condition = shape.when ? { when: `{{ ${conditionText(shape.when, scope)} }}` } : {};
     return { id, ...condition, ...writeStep(writer, shape, id, scope) };
   });
+  // Nothing comes out of a sequence that never comes to its end.
+  if (shapes.some(endsRun)) scope.names.splice(0, scope.names.length, ...before);
+  return written;
+}
+
+function endsRun(shape: StepShape): boolean {
+  if (shape.when !== null) return false;
+  if (shape.kind === 'fail') return true;
+  return (
+    shape.kind === 'switch' &&
+    shape.otherwise !== null &&
+    [...shape.cases.map(({ steps }) => steps), shape.otherwise].every((steps) => steps.some(endsRun))
+  );
 }
 
 function writeStep(writer: Writer, shape: StepShape, id: string, scope: Scope): JsonObject {

@@ -15,11 +15,19 @@ function canBeUndone(step: Step): boolean {
   return (step.kind === 'call' || step.kind === 'emit') && step.compensate !== null;
 }
 
+/** All steps, outside in; those behind one that always ends the run are as good as not there. */
 function everyStep(steps: readonly Step[]): Step[] {
-  return steps.flatMap((step) => {
+  const end = steps.findIndex(endsRun);
+  return (end < 0 ? steps : steps.slice(0, end + 1)).flatMap((step) => {
     if (step.kind === 'parallel') return [step, ...step.branches.flatMap((branch) => everyStep(branch.steps))];
     if (step.kind === 'switch') return [step, ...step.cases.flatMap((one) => everyStep(one.steps))];
     if (step.kind === 'foreach') return [step, ...everyStep(step.steps)];
     return [step];
   });
+}
+
+function endsRun(step: Step): boolean {
+  if (step.when !== null) return false;
+  if (step.kind === 'fail') return true;
+  return step.kind === 'switch' && step.cases.at(-1)?.when === null && step.cases.every((one) => one.steps.some(endsRun));
 }
