@@ -20,8 +20,8 @@ export type RunRef = [executionArn: string, startTime: string, link?: RunLink | 
 
 /** What travels to a child run in `$maestro` of its execution input. */
 export interface RunLink {
-  /** Public id of the parent run and the place of its `workflow` step. */
-  parent?: { run: string; at: string };
+  /** Public id of the parent run, and the place and id of its `workflow` step. */
+  parent?: { run: string; at: string; step?: string };
   /** Epoch ms: the parent's deadline. The child's is the earlier of its own and this. */
   deadline?: number;
   /** The parent step's own `compensate`: what undoes the child once it has completed (`$o` is the child's output). Without it, `<child>-undo` does. */

@@ -235,12 +235,12 @@ async function tellParent(
   runs: Runs,
   child: string,
   workflow: string,
-  parent: { run: string; at: string },
+  parent: NonNullable<RunLink['parent']>,
   undo?: UndoSpec,
 ): Promise<void> {
   const now = runs.clock.now();
   const record = {
-    step: workflow,
+    step: parent.step ?? workflow,
     at: parent.at,
     kind: 'workflow',
     state: 'child',
