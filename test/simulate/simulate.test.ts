@@ -106,6 +106,7 @@ describe('a simulated run', () => {
       ['0001.00001.0001', 'child', 'undo', 'work', null],
       ['0001.00000.0001', 'child', 'undo', 'work', null],
     ]);
+    expect(simulation.report).toMatchObject({ undone: ['start', 'start'] });
     expect(simulation.runs.map(({ run, status }) => [run, status])).toEqual([
       ['', 'compensated'],
       ['0001.00000.0001', 'compensated'],
