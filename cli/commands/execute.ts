@@ -31,8 +31,8 @@ const spec: CommandSpec = {
     'Runs a workflow on this machine, against the services it names, and waits for the end. The compiled definition',
     'runs on the embedded engine: the same steps, retries and undos as on AWS, and every step is on disk before it',
     'is called. What an earlier process did not finish is finished first. Where `maestro dev` holds the data folder,',
-    'the run is handed to it. Ctrl-C cancels the run, which undoes what was done; a second one leaves it to be',
-    'finished later.',
+    'the run is handed to it. Ctrl-C cancels the run, which undoes what was done; a second one (or a SIGTERM) leaves',
+    'it to be finished later.',
   ].join('\n'),
   examples: [
     `maestro execute order.yaml --input '{"order_id": "A-1"}'`,
@@ -119,8 +119,9 @@ async function follow(operations: RunOperations, request: StartRequest, io: Io, 
 
 function cancelOnInterrupt(operations: RunOperations, runId: string, io: Io, note: (text: string) => void): () => void {
   let asked = false;
-  return io.onInterrupt(() => {
-    if (asked) {
+  return io.onInterrupt((signal) => {
+    // A request to terminate comes from a machine that goes down: there is no time for an undo, and what is on disk is finished later.
+    if (asked || signal === 'SIGTERM') {
       note(`left as it is: ${runId} goes on with the next \`maestro execute\` or \`maestro dev\``);
       io.exitNow(EXIT_FAILED);
       return;
