@@ -3,7 +3,8 @@
 import type { Json, JsonObject } from '../../shared/json.ts';
 import { isJsonObject, setOwn } from '../../shared/json.ts';
 import type { InputSchema, Workflow } from '../../shared/workflow/index.ts';
-import { type Want, wantsOf } from './wants.ts';
+import { wantsOf } from './wants.ts';
+import type { Want } from './wishes.ts';
 
 /** Items of a list that nothing else is known of: two, so that their order shows. */
 const ITEMS = 2;

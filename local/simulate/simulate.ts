@@ -8,6 +8,7 @@
 import { compile, substitute } from '../../shared/compiler/index.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
 import { createRun, findRun, isFinal, listSteps, type RunRecord, type Runs, readValue } from '../../shared/runs/index.ts';
+import type { Blobs, Database } from '../../shared/store/index.ts';
 import { createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
 import type { HistoryEvent } from '../engine/index.ts';
 import { createMemoryBlobs } from './memory-blobs.ts';
@@ -36,55 +37,9 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const startMs = options.startMs ?? DEFAULT_START_MS;
   const clock = createVirtualClock(startMs);
   const database = openDatabase({ path: ':memory:', durability: 'process' });
-  const blobs = createMemoryBlobs();
-  const calls: SimulatedCall[] = [];
+  const world: World = { options, startMs, clock, database, blobs: createMemoryBlobs(), calls: [] };
   let kills = 0;
-  const boot = (): { process: SimulatedProcess; killed: Promise<'killed'>; drop: () => void } => {
-    let alive = true;
-    let tellKilled = (_: 'killed'): void => {};
-    const killed = new Promise<'killed'>((resolve) => {
-      tellKilled = resolve;
-    });
-    const store = createSqliteStore(database);
-    const process: SimulatedProcess = startProcess({
-      generation: kills + 1,
-      clock,
-      database,
-      store,
-      blobs,
-      jitter: options.jitter ?? 0.5,
-      runId: RUN_ID,
-      workflowOf: (arn) => (arn.split(':')[6] ?? '').replace(/-undo$/, ''),
-      alive: () => alive,
-      onToken: (message, token) => tokens.asked(message, token),
-      caller: createMockCaller({
-        clock,
-        startMs,
-        log: calls,
-        mock: (request) => {
-          clock.touch();
-          return options.mock(request);
-        },
-        runOf: (id) => whereIs(process.runs, id),
-        kill: () => {
-          alive = false;
-          tellKilled('killed');
-        },
-        alive: () => alive,
-      }),
-    });
-    return {
-      process,
-      killed,
-      drop: () => {
-        alive = false;
-        process.engine.close();
-        for (const call of calls) if (call.ended === 'running') call.ended = 'lost';
-      },
-    };
-  };
-
-  let now = boot();
+  let now = boot(world, 1, (message, token) => tokens.asked(message, token));
   const tokens = createTokenAnswers(clock, options.answerToken, () => now.process);
   try {
     await clock.run(register(now.process, options));
@@ -96,15 +51,76 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
       now.drop();
       clock.dropTimers();
       await clock.settle();
-      now = boot();
+      now = boot(world, kills + 1, (message, token) => tokens.asked(message, token));
       tokens.restarted();
       await clock.run(now.process.engine.recover());
     }
-    return await clock.run(collect(now.process, options, { executionArn, calls, kills, tookMs: clock.now() - startMs }));
+    return await clock.run(collect(now.process, options, { executionArn, calls: world.calls, kills, tookMs: clock.now() - startMs }));
   } finally {
     clock.dropTimers();
     database.close();
   }
+}
+
+/** What outlives a process. */
+interface World {
+  options: SimulateOptions;
+  startMs: number;
+  clock: VirtualClock;
+  database: Database;
+  blobs: Blobs;
+  calls: SimulatedCall[];
+}
+
+interface Living {
+  process: SimulatedProcess;
+  killed: Promise<'killed'>;
+  /** Forgets the process. */
+  drop(): void;
+}
+
+/** @param generation counts the processes from 1 */
+function boot(world: World, generation: number, onToken: Parameters<typeof startProcess>[0]['onToken']): Living {
+  const { options, startMs, clock, database, blobs, calls } = world;
+  const killed = Promise.withResolvers<'killed'>();
+  let alive = true;
+  const caller = createMockCaller({
+    clock,
+    startMs,
+    log: calls,
+    mock: (request) => {
+      clock.touch();
+      return options.mock(request);
+    },
+    runOf: (id) => whereIs(process.runs, id),
+    kill: () => {
+      alive = false;
+      killed.resolve('killed');
+    },
+    alive: () => alive,
+  });
+  const process: SimulatedProcess = startProcess({
+    generation,
+    clock,
+    database,
+    store: createSqliteStore(database),
+    blobs,
+    caller,
+    jitter: options.jitter ?? 0.5,
+    runId: RUN_ID,
+    workflowOf: (arn) => (arn.split(':')[6] ?? '').replace(/-undo$/, ''),
+    alive: () => alive,
+    onToken,
+  });
+  return {
+    process,
+    killed: killed.promise,
+    drop() {
+      alive = false;
+      process.engine.close();
+      for (const call of calls) if (call.ended === 'running') call.ended = 'lost';
+    },
+  };
 }
 
 /** Compiles the workflows and makes their state machines. */

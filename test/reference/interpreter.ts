@@ -7,7 +7,6 @@
 
 import { sleep } from '../../shared/clock.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
-import { isJsonObject } from '../../shared/json.ts';
 import { itemPlace, stepPlace } from '../../shared/protocol/place.ts';
 import type {
   CallStep,
@@ -23,33 +22,23 @@ import type {
   WorkflowStep,
 } from '../../shared/workflow/model.ts';
 import { evaluateCondition, evaluateExpr, evaluateTemplate, evaluateText } from './evaluate.ts';
+import {
+  CutOff,
+  errorValue,
+  Failure,
+  failureOf,
+  namesOf,
+  outputNames,
+  pauseMs,
+  RECKONED,
+  RETRYABLE,
+  selected,
+  UNDO_RETRY,
+} from './rules.ts';
 import { blockSettles } from './settling.ts';
 import type { Answer, ReferenceCall, ReferenceOptions, ReferenceResult } from './types.ts';
 
-/** Undos are tried 10 times, exponential from 2s to 5m, unless they say otherwise. */
-const UNDO_RETRY: Retry = { attempts: 10, backoff: 'exponential', initialMs: 2_000, maxMs: 300_000 };
-const RETRYABLE = ['Maestro.ServiceUnavailable', 'Maestro.ServiceTimeout'];
-
-/** What a child's undo is to its parent. */
-const RECKONED = { failed: 'nothing', compensated: 'undone', compensation_failed: 'left' } as const;
-
 type Names = Map<string, Json>;
-
-/** Why a sequence stopped. */
-class Failure extends Error {
-  readonly step: string;
-  readonly error: string;
-  readonly also: Failure[];
-  constructor(step: string, error: string, also: Failure[] = []) {
-    super(`${step}: ${error}`);
-    this.step = step;
-    this.error = error;
-    this.also = also;
-  }
-}
-
-/** Thrown in branches that a block without settling has cut off; nobody hears it. */
-class CutOff extends Error {}
 
 /** A parallel block or foreach that is running. */
 interface Block {
@@ -407,56 +396,6 @@ class Run {
   }
 }
 
-// ---- small rules
-
-/** Pauses are whole seconds: the first one, doubled each time where the backoff is exponential, at most the longest. */
-function pauseMs(retry: Retry, attempt: number): number {
-  const first = Math.ceil(retry.initialMs / 1_000);
-  const longest = Math.max(Math.ceil(retry.maxMs / 1_000), first);
-  return 1_000 * Math.min(retry.backoff === 'exponential' ? first * 2 ** attempt : first, longest);
-}
-
 function text(parts: TextPart[] | undefined, names: Names): string {
   return parts ? evaluateText(parts, names) : '';
-}
-
-function errorValue(failure: Failure): JsonObject {
-  return { step: failure.step, error: failure.error, message: null, also: failure.also.map(errorValue) };
-}
-
-function failureOf(error: Json): Failure {
-  const value = isJsonObject(error) ? error : {};
-  return new Failure(String(value['step']), String(value['error']));
-}
-
-/** `select` keeps only those paths: through lists too, which stay lists. One that is not there is left out; of a text or number nothing is left. */
-function selected(value: Json, paths: readonly (readonly string[])[]): Json {
-  if (paths.some((path) => path.length === 0)) return value;
-  if (Array.isArray(value)) return value.map((item) => selected(item, paths));
-  if (!isJsonObject(value)) return null;
-  const result: JsonObject = {};
-  for (const name of new Set(paths.map((path) => path[0] ?? ''))) {
-    if (!Object.hasOwn(value, name)) continue;
-    const inner = paths.filter((path) => path[0] === name).map((path) => path.slice(1));
-    result[name] = selected(value[name] ?? null, inner);
-  }
-  return result;
-}
-
-/** Names that a step makes where it stands; those made inside a foreach are not visible outside. */
-function namesOf(step: Step): string[] {
-  if (step.kind === 'set') return step.values.map(([name]) => name);
-  if (step.kind === 'parallel') return step.branches.flatMap((branch) => branch.steps.flatMap(namesOf));
-  if (step.kind === 'switch') return step.cases.flatMap((one) => one.steps.flatMap(namesOf));
-  return 'output' in step && step.output !== null ? [step.output] : [];
-}
-
-/** The named outputs of a file that a run shows where it has no `output` of its own. */
-function outputNames(steps: readonly Step[]): string[] {
-  return steps.flatMap((step) => {
-    if (step.kind === 'set') return [];
-    if (step.kind === 'parallel') return step.branches.flatMap((branch) => outputNames(branch.steps));
-    if (step.kind === 'switch') return step.cases.flatMap((one) => outputNames(one.steps));
-    return namesOf(step);
-  });
 }
