@@ -1,6 +1,6 @@
 // The public door of the embedded default.
 
-export { CHECKPOINT_FUNCTION_ARN, EVENT_BUS, LOCAL_ACCOUNT, LOCAL_REGION, machineArn, STEP_FUNCTION_ARN } from './arns.ts';
+export { machineArn } from './arns.ts';
 export type { OwnFunction } from './own-functions.ts';
 export type {
   BreakerSummary,
@@ -17,4 +17,4 @@ export { type Opened, openRuntime } from './open-runtime.ts';
 export type { LeftRun } from './local-recovery.ts';
 export { RuntimeProblem } from './problem.ts';
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
-export { type RuntimeIds, systemIds } from './system-ids.ts';
+export type { RuntimeIds } from './system-ids.ts';
