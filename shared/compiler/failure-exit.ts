@@ -4,19 +4,20 @@ import type { JsonObject } from '../json.ts';
 import type { Step } from '../workflow/index.ts';
 import { lastNumber } from './analyse.ts';
 import type { NamedState } from './asl.ts';
-import { caughtReport, failedReport } from './exit.ts';
+import { caughtCode } from './caught-error.ts';
+import { failedReport } from './exit.ts';
 import type { Frame } from './frame.ts';
-import { caughtErrorCode, expression } from './runtime-code.ts';
+import { expression } from './runtime-code.ts';
 import type { Context } from './scope.ts';
 import { undoEntry } from './undo-chain.ts';
 
 /** The catcher (without ErrorEquals) of a step's state; null where a failure ends the branch by itself. */
 export function caughtFailure(context: Context, frame: Frame, step: Step): JsonObject | null {
   if (frame.kind === 'root') {
-    return { Assign: { [context.failure]: expression(caughtErrorCode(step.id)) }, Next: undoEntry(context, lastNumber(step)) };
+    return { Assign: { [context.failure]: expression(caughtCode(context, step)) }, Next: undoEntry(context, lastNumber(step)) };
   }
   if (!frame.settle || frame.failEnd === null) return null;
-  return { Output: caughtReport(frame, step.id), Next: frame.failEnd() };
+  return { Output: failedReport(frame, caughtCode(context, step)), Next: frame.failEnd() };
 }
 
 /**

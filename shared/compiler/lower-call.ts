@@ -10,6 +10,7 @@ import { catchers, goOn, type Lowered, leave } from './exit.ts';
 import { expressionCode, literalValue, templateCode, templateValue, textCode, wrap } from './expression/index.ts';
 import { caughtFailure } from './failure-exit.ts';
 import { type Frame, type Place, placeValue } from './frame.ts';
+import { lookedAtLetGo } from './let-go.ts';
 import { COLLECTED_BYTES, DEFAULT_BUDGET, SMALLEST_BUDGET } from './limits.ts';
 import { deadlineCode } from './runtime-code.ts';
 import { type Context, isLate, lateScope, readsLate, scopeOf, serviceOf, stepFunction } from './scope.ts';
@@ -26,6 +27,7 @@ export function lowerCall(site: Site<CallStep>): Lowered {
   const { assign, overrides } = assignments(site, result);
   const service = serviceOf(context, step.service);
   const retry = step.retry ?? service.retry;
+  const goesOn = step.onError === 'continue' ? lookedAtLetGo(site, letGo(site)) : null;
   const state: AslState = {
     Type: 'Task',
     Resource: `arn:aws:states:::lambda:invoke${isCallback ? '.waitForTaskToken' : ''}`,
@@ -33,10 +35,10 @@ export function lowerCall(site: Site<CallStep>): Lowered {
     Arguments: { FunctionName: stepFunction(context), Payload: callMessage(site) },
     ...assignField(exit, assign),
     Retry: [LAMBDA_RETRIER, ...retrier(isCallback ? RETRYABLE : [...RETRYABLE, ...FUNCTION_GONE], retry)],
-    Catch: catchers(caughtFailure(context, frame, step), step.onError === 'continue' ? letGo(site) : null),
+    Catch: catchers(caughtFailure(context, frame, step), goesOn?.catcher ?? null),
   };
   leave(state, exit, overrides, wrap(result.code));
-  return { enter: { kind: 'goto', state: step.id, callsStep: true }, states: [[step.id, state]] };
+  return { enter: { kind: 'goto', state: step.id, callsStep: true }, states: [[step.id, state], ...(goesOn?.states ?? [])] };
 }
 
 /** The catcher of a failure that is let go: the output is the default, and the run goes on. */

@@ -3,14 +3,16 @@
 import type { Json, JsonObject } from '../json.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
 import type { CheckpointStep, EmitStep, Template, WorkflowStep } from '../workflow/index.ts';
-import type { AslState } from './asl.ts';
+import type { AslState, NamedState } from './asl.ts';
+import { caughtCode } from './caught-error.ts';
 import { catchers, goOn, type Lowered, leave } from './exit.ts';
 import { jsonataString, literalValue, templateCode, templateValue, wrap } from './expression/index.ts';
 import { caughtFailure } from './failure-exit.ts';
 import { placeCode, placeValue } from './frame.ts';
+import { lookedAtLetGo } from './let-go.ts';
 import { longestUndoSeconds } from './limits.ts';
 import { letGo, messageHead, recordFields, undoSpec, waitSecondsCode } from './lower-call.ts';
-import { caughtErrorCode, childNameCode, deadlineCode, expression, RUN_ID_CODE } from './runtime-code.ts';
+import { childNameCode, deadlineCode, expression, RUN_ID_CODE } from './runtime-code.ts';
 import { type Context, scopeOf, stepFunction } from './scope.ts';
 import { LAMBDA_RETRIER } from './service-config.ts';
 import { assignField, assignments, type Site } from './site.ts';
@@ -49,37 +51,40 @@ export function lowerCheckpoint(site: Site<CheckpointStep>): Lowered {
     Arguments: { FunctionName: context.substitutions.placeholder('checkpoint'), Payload: message },
     ...assignField(exit, assign),
     Retry: [LAMBDA_RETRIER],
-    Catch: checkpointCatchers(site),
   };
+  const caught = checkpointCatchers(site);
+  if (caught.list.length > 0) state.Catch = caught.list;
   leave(state, exit, overrides);
-  return { enter: { kind: 'goto', state: step.id, callsStep: false }, states: [[step.id, state]] };
+  return { enter: { kind: 'goto', state: step.id, callsStep: false }, states: [[step.id, state], ...caught.states] };
 }
 
-/** A timeout does what `on_timeout` says; anything else is a failure of the step. */
-function checkpointCatchers(site: Site<CheckpointStep>): Json[] | undefined {
+/** A timeout does what `on_timeout` says, unless it is the run's deadline; anything else is a failure of the step. */
+function checkpointCatchers(site: Site<CheckpointStep>): { list: Json[]; states: NamedState[] } {
   const { context, frame, step, exit } = site;
   const failed = caughtFailure(context, frame, step);
-  const rest = catchers(failed, step.onError === 'continue' ? letGo(site) : null) ?? [];
-  const timedOut: Json[] = [];
+  const goesOn = step.onError === 'continue' ? lookedAtLetGo(site, letGo(site)) : null;
+  const rest = catchers(failed, goesOn?.catcher ?? null) ?? [];
+  const states = goesOn?.states ?? [];
   if (step.onTimeout === 'continue') {
     const answer: Json = { decision: null, answer: step.default, by: null, at: null };
     const span = step.span;
     const code = templateCode({ kind: 'literal', value: answer, span }, scopeOf(context, frame, site.place));
     const { assign, overrides } = assignments(site, { code, total: true });
-    timedOut.push({ ErrorEquals: ['States.Timeout'], ...assignField(exit, assign), ...goOn(exit, overrides) });
-  } else if (step.onTimeout === 'reject' && failed) {
-    const rejected = JSON.parse(
-      JSON.stringify(failed).replaceAll(JSON.stringify(caughtErrorCode(step.id)).slice(1, -1), rejectedCode(step.id)),
-    );
-    timedOut.push({ ErrorEquals: ['States.Timeout'], ...(rejected as JsonObject) });
+    const timedOut = lookedAtLetGo(site, { ...assignField(exit, assign), ...goOn(exit, overrides) }, 'timeout');
+    return { list: [{ ErrorEquals: ['States.Timeout'], ...timedOut.catcher }, ...rest], states: [...timedOut.states, ...states] };
   }
-  const list = [...timedOut, ...rest];
-  return list.length > 0 ? list : undefined;
+  if (step.onTimeout === 'reject' && failed) {
+    const text = (code: string): string => JSON.stringify(code).slice(1, -1);
+    const code = caughtCode(context, step);
+    const rejected = JSON.parse(JSON.stringify(failed).replaceAll(text(code), text(rejectedCode(code)))) as JsonObject;
+    return { list: [{ ErrorEquals: ['States.Timeout'], ...rejected }, ...rest], states };
+  }
+  return { list: rest, states };
 }
 
 /** A checkpoint that nobody answered in time is rejected. */
-function rejectedCode(stepId: string): string {
-  return JSON.stringify(`{"step": "${stepId}", "error": "Maestro.Rejected", "cause": "nobody answered in time"}`).slice(1, -1);
+function rejectedCode(caught: string): string {
+  return `($x := ${caught}; $x.error = "States.Timeout" ? $merge([$x, {"error": "Maestro.Rejected", "cause": "nobody answered in time"}]) : $x)`;
 }
 
 /** Runs another workflow and waits for it. Deadline, parent and place travel in the reserved key of its input. */
@@ -90,6 +95,7 @@ export function lowerWorkflow(site: Site<WorkflowStep>): Lowered {
   const seconds = child
     ? Math.min(LONGEST_TASK_SECONDS, Math.ceil(child.timeoutMs / 1000) + longestUndoSeconds(child) + 60)
     : LONGEST_TASK_SECONDS;
+  const goesOn = step.onError === 'continue' ? lookedAtLetGo(site, letGo(site)) : null;
   const state: AslState = {
     Type: 'Task',
     Resource: 'arn:aws:states:::states:startExecution.sync:2',
@@ -100,15 +106,15 @@ export function lowerWorkflow(site: Site<WorkflowStep>): Lowered {
       Input: childInput(site),
     },
     ...assignField(exit, assign),
-    Catch: catchers(caughtFailure(context, frame, step), step.onError === 'continue' ? letGo(site) : null),
+    Catch: catchers(caughtFailure(context, frame, step), goesOn?.catcher ?? null),
   };
   leave(state, exit, overrides, '{% $states.result.Output %}');
-  return { enter: { kind: 'goto', state: step.id, callsStep: false }, states: [[step.id, state]] };
+  return { enter: { kind: 'goto', state: step.id, callsStep: false }, states: [[step.id, state], ...(goesOn?.states ?? [])] };
 }
 
 function childInput({ context, frame, step, place }: Site<WorkflowStep>): Json {
   const link: JsonObject = {
-    parent: { run: expression(RUN_ID_CODE), at: placeValue(place) },
+    parent: { run: expression(RUN_ID_CODE), at: placeValue(place), step: step.id },
     deadline: expression(deadlineCode(context.workflow.timeoutMs)),
     ...(step.compensate ? { undo: undoSpec(context, frame, place, step.compensate, step.output) } : {}),
   };
