@@ -11,13 +11,14 @@ import { expression } from './runtime-code.ts';
 import type { Context } from './scope.ts';
 import { undoEntry } from './undo-chain.ts';
 
-/** The catcher (without ErrorEquals) of a step's state; null where a failure ends the branch by itself. */
-export function caughtFailure(context: Context, frame: Frame, step: Step): JsonObject | null {
-  if (frame.kind === 'root') {
-    return { Assign: { [context.failure]: expression(caughtCode(context, step)) }, Next: undoEntry(context, lastNumber(step)) };
-  }
+/**
+ * The catcher (without ErrorEquals) of a step's state; null where a failure ends the branch by itself.
+ * @param code the `RawError` that it passes on, where that is not simply what was caught
+ */
+export function caughtFailure(context: Context, frame: Frame, step: Step, code = caughtCode(context, step)): JsonObject | null {
+  if (frame.kind === 'root') return { Assign: { [context.failure]: expression(code) }, Next: undoEntry(context, lastNumber(step)) };
   if (!frame.settle || frame.failEnd === null) return null;
-  return { Output: failedReport(frame, caughtCode(context, step)), Next: frame.failEnd() };
+  return { Output: failedReport(frame, code), Next: frame.failEnd() };
 }
 
 /**

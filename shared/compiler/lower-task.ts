@@ -74,9 +74,7 @@ function checkpointCatchers(site: Site<CheckpointStep>): { list: Json[]; states:
     return { list: [{ ErrorEquals: ['States.Timeout'], ...timedOut.catcher }, ...rest], states: [...timedOut.states, ...states] };
   }
   if (step.onTimeout === 'reject' && failed) {
-    const text = (code: string): string => JSON.stringify(code).slice(1, -1);
-    const code = caughtCode(context, step);
-    const rejected = JSON.parse(JSON.stringify(failed).replaceAll(text(code), text(rejectedCode(code)))) as JsonObject;
+    const rejected = caughtFailure(context, frame, step, rejectedCode(caughtCode(context, step)));
     return { list: [{ ErrorEquals: ['States.Timeout'], ...rejected }, ...rest], states };
   }
   return { list: rest, states };
