@@ -3,7 +3,7 @@
 import type { SimulatedCall, Simulation } from '../../local/simulate/index.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
 import { isJsonObject } from '../../shared/json.ts';
-import type { ReferenceCall, ReferenceResult } from '../reference/types.ts';
+import type { Cut, ReferenceCall, ReferenceResult } from '../reference/types.ts';
 
 /** What both sides can tell of a run, for one comparison. */
 export interface Told {
@@ -21,7 +21,7 @@ export interface Told {
 }
 
 /** What the simulation tells. */
-export function toldBySimulation(simulation: Simulation): Told {
+export function toldBySimulation(simulation: Simulation, startMs: number, cuts: readonly Cut[]): Told {
   const { status, output, error, calls, steps } = simulation;
   const places = (state: string): string[] => steps.filter((step) => step.run === '' && step.undoState === state).map((step) => step.at);
   // A child that failed and was let go is its own affair as long as the run itself goes on.
@@ -32,7 +32,7 @@ export function toldBySimulation(simulation: Simulation): Told {
     output,
     error: error && `${error.step}: ${error.error}`,
     calls: calls
-      .filter(({ kind }) => kind === 'do')
+      .filter((call) => call.kind === 'do' && !isCutOff(call, startMs + call.atMs, cuts))
       .map(callText)
       .sort(),
     undos: calls.filter(({ kind }) => kind === 'undo').map(callText),
@@ -43,7 +43,12 @@ export function toldBySimulation(simulation: Simulation): Told {
 }
 
 /** What the reference tells. */
-export function toldByReference(result: ReferenceResult, calls: readonly ReferenceCall[], children: ReadonlySet<string>): Told {
+export function toldByReference(
+  result: ReferenceResult,
+  calls: readonly ReferenceCall[],
+  children: ReadonlySet<string>,
+  cuts: readonly Cut[],
+): Told {
   const { status, output, error, undone, left, unresolved } = result;
   const own = (places: string[]): string[] => [...places].sort();
   return {
@@ -51,7 +56,7 @@ export function toldByReference(result: ReferenceResult, calls: readonly Referen
     output,
     error: error && `${error.step}: ${error.error}`,
     calls: calls
-      .filter(({ kind }) => kind === 'do')
+      .filter((call) => call.kind === 'do' && !isCutOff(call, call.atMs, cuts))
       .map(callText)
       .sort(),
     undos: calls.filter(({ kind }) => kind === 'undo').map(callText),
@@ -59,6 +64,11 @@ export function toldByReference(result: ReferenceResult, calls: readonly Referen
     left: own(left),
     unresolved: own(unresolved),
   };
+}
+
+/** True for a call that began in the moment in which its block was cut off: whether it did is nobody's promise. */
+function isCutOff(call: { run: string; place: string }, atMs: number, cuts: readonly Cut[]): boolean {
+  return cuts.some((cut) => cut.run === call.run && cut.atMs === atMs && call.place.startsWith(`${cut.place}.`));
 }
 
 function callText(call: SimulatedCall | ReferenceCall): string {

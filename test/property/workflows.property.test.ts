@@ -8,7 +8,7 @@ import { compile } from '../../shared/compiler/index.ts';
 import { parseWorkflow, type Workflow } from '../../shared/workflow/index.ts';
 import { countTransitions } from '../compiler/count-transitions.ts';
 import { interpret } from '../reference/interpreter.ts';
-import type { Answer, ReferenceCall, ReferenceResult } from '../reference/types.ts';
+import type { Answer, Cut, ReferenceCall, ReferenceResult } from '../reference/types.ts';
 import { type Told, toldByReference, toldBySimulation } from './compare-runs.ts';
 import { definitionProblems } from './definition-problems.ts';
 import { servicesOf, type WhichCall } from './outcomes.ts';
@@ -88,7 +88,8 @@ async function runBoth(one: Case): Promise<Both> {
   if (!main) throw new Error('no workflow');
   const answer = servicesOf(one);
   const facts = new Map<string, number | null>();
-  const { result, calls } = await reference(main, children, answer, facts);
+  const cuts: Cut[] = [];
+  const { result, calls } = await reference(main, children, answer, facts, cuts);
   const simulation = await simulate({
     workflow: main,
     children,
@@ -98,7 +99,13 @@ async function runBoth(one: Case): Promise<Both> {
     startMs: START_MS,
   });
   const childPlaces = new Set(simulation.steps.filter((step) => step.run === '' && step.child !== undefined).map((step) => step.at));
-  return { main, simulation, facts, told: toldBySimulation(simulation), expected: toldByReference(result, calls, childPlaces) };
+  return {
+    main,
+    simulation,
+    facts,
+    told: toldBySimulation(simulation, START_MS, cuts),
+    expected: toldByReference(result, calls, childPlaces, cuts),
+  };
 }
 
 async function reference(
@@ -106,6 +113,7 @@ async function reference(
   children: Workflow[],
   answer: (call: WhichCall) => Answer,
   facts: Map<string, number | null>,
+  cuts: Cut[],
 ): Promise<{ result: ReferenceResult; calls: ReferenceCall[] }> {
   const clock = createVirtualClock(START_MS);
   const calls: ReferenceCall[] = [];
@@ -114,7 +122,7 @@ async function reference(
     if (run === '') facts.set(place, fact);
   };
   const named = new Map(children.map((child) => [child.name, child]));
-  const result = await clock.run(interpret(main, INPUT, { clock, children: named, answer, calls, jitter: JITTER, onStep }));
+  const result = await clock.run(interpret(main, INPUT, { clock, children: named, answer, calls, jitter: JITTER, onStep, cuts }));
   return { result, calls };
 }
 

@@ -206,6 +206,7 @@ class Run {
     try {
       await this.#together(
         step,
+        at,
         block,
         inside.map(({ branch, names }, i) => async () => {
           if (branch.when && !evaluateCondition(branch.when, names)) {
@@ -232,6 +233,7 @@ class Run {
     try {
       await this.#together(
         step,
+        at,
         block,
         items.map((item, i) => async () => {
           const names = new Map(at.names);
@@ -259,7 +261,7 @@ class Run {
   }
 
   /** All at once (at most `atOnce`), in list order. Throws the first failure in file order once the block is settled. */
-  async #together(step: Step, block: Block, runs: (() => Promise<unknown>)[], atOnce: number): Promise<void> {
+  async #together(step: Step, at: Surroundings, block: Block, runs: (() => Promise<unknown>)[], atOnce: number): Promise<void> {
     const failures: (Failure | undefined)[] = [];
     let next = 0;
     const worker = async (): Promise<void> => {
@@ -272,6 +274,7 @@ class Run {
           failures[i] = failure;
           if (!block.settles) {
             block.cut = true;
+            this.#options.cuts?.push({ run: this.#path, place: at.place, atMs: this.#options.clock.now() });
             // Nobody but a reader of the run sees this one: there is nothing to undo. The platform tells the block, not the step in it.
             throw new Failure(step.id, failure.error);
           }
@@ -341,7 +344,7 @@ class Run {
 
   /** Tries a call as often as it may be tried. The last answer, or null when it was refused because its block has stopped. */
   async #tries(
-    call: Omit<ReferenceCall, 'workflow' | 'run' | 'attempt'>,
+    call: Omit<ReferenceCall, 'workflow' | 'run' | 'attempt' | 'atMs'>,
     retry: Retry,
     blocks: Block[],
     seen: (answer: Answer) => void,
@@ -349,7 +352,7 @@ class Run {
     const { clock, answer, calls, jitter } = this.#options;
     for (let attempt = 0; ; attempt++) {
       if (blocks.some((block) => block.stopped)) return null;
-      const request = { ...call, workflow: this.#workflow.name, run: this.#path, attempt };
+      const request = { ...call, workflow: this.#workflow.name, run: this.#path, attempt, atMs: clock.now() };
       const given = answer(request);
       calls.push(request);
       await sleep(clock, given.takesMs);

@@ -17,6 +17,15 @@ export interface ReferenceCall {
   service: string;
   method: string;
   input: Json;
+  /** Epoch ms of the virtual clock. */
+  atMs: number;
+}
+
+/** A block without anything to undo that ended at its first failure. What else began in it in that very moment may or may not have begun. */
+export interface Cut {
+  run: string;
+  place: string;
+  atMs: number;
 }
 
 /** What a service does with a request: how it ends, and after how many ms. */
@@ -35,6 +44,8 @@ export interface ReferenceOptions {
   answer: (call: ReferenceCall) => Answer;
   /** Every request, in the order in which they were made; filled while the run goes on. */
   calls: ReferenceCall[];
+  /** Filled while the run goes on. */
+  cuts?: Cut[];
   /** Told of every step (and branch) that is reached: null when `when` passed it over, the items of a foreach, the case of a switch (1-based; 0: none), else 1. */
   onStep?: (place: string, fact: number | null, run: string) => void;
   /** What pauses between tries are multiplied with (the engine draws it; here it is fixed). */
