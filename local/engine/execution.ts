@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
 import type { Machine, Region } from './definition/types.ts';
 import { StateError } from './errors.ts';
-import { type Entry, PayloadIndex, readEntries } from './history.ts';
+import { type Entry, failureDetails, PayloadIndex, readEntries } from './history.ts';
 import { type Payload, textOf } from './payload.ts';
 import type { Runtime } from './runtime.ts';
 import { type Flow, Thread, type ThreadEnd } from './thread.ts';
@@ -214,14 +214,6 @@ export class Execution {
     this.end = { ...end, stopped: this.now };
     this.runtime.ended(this);
   }
-}
-
-/** `"error":…,"cause":…` without what there is not. */
-export function failureDetails(error: string | null, cause: string | null | undefined): string {
-  const parts: string[] = [];
-  if (error !== null) parts.push(`"error":${JSON.stringify(error)}`);
-  if (cause !== null && cause !== undefined) parts.push(`"cause":${JSON.stringify(cause)}`);
-  return parts.join(',');
 }
 
 function lastThreadOf(entry: Entry): number {

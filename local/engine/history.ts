@@ -135,3 +135,11 @@ export function assignedOf(details: JsonObject, index: PayloadIndex): JsonObject
   }
   return assigned;
 }
+
+/** `"error":…,"cause":…` without what there is not. */
+export function failureDetails(error: string | null, cause: string | null | undefined): string {
+  const parts: string[] = [];
+  if (error !== null) parts.push(`"error":${JSON.stringify(error)}`);
+  if (cause !== null && cause !== undefined) parts.push(`"cause":${JSON.stringify(cause)}`);
+  return parts.join(',');
+}

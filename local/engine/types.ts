@@ -195,5 +195,3 @@ export interface Engine {
   /** Stops timers and calls; executions stay RUNNING and go on with the next `recover`. */
   close(): void;
 }
-
-export type { DefinitionIssue };

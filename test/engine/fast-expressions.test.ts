@@ -253,6 +253,27 @@ describe('compiled expressions', () => {
     expect(atOnce).toBe(false);
   });
 
+  it.each<[text: string, input: Json, value: Json | undefined]>([
+    ['$states.input.constructor', {}, undefined],
+    ['$states.input.__proto__', {}, undefined],
+    ["$lookup($states.input, '__proto__')", {}, undefined],
+    ['$states.input.toString()', {}, undefined],
+    ['$states.input.list.constructor', { list: [{ constructor: 1 }, {}, { constructor: 2 }] }, [1, 2]],
+    ['$states.input.constructor.name', { constructor: { name: 'own' } }, 'own'],
+    ['$states.input.map', [{ map: 1 }], 1],
+  ])('%s reads what the data has itself', async (text, input, value) => {
+    const { fast, slow } = await both(text, env(input));
+    expect(fast).toEqual(slow);
+    if (text.endsWith('()')) expect(fast).toMatchObject({ error: expect.stringContaining('T1006') });
+    else expect(fast).toEqual({ value });
+  });
+
+  it('cannot change what all objects share', async () => {
+    await both("$states.input.__proto__.(__defineGetter__('polluted', $uuid))", env({}));
+    await both("$states.input ~> |__proto__|{'polluted': 1}|", env({}));
+    expect('polluted' in {}).toBe(false);
+  });
+
   it('are hidden by a variable of the same name as a function', async () => {
     const { fast, slow } = await both('$string(1)', env(null, { string: 'mine' }));
     expect(fast).toEqual(slow);

@@ -1,6 +1,5 @@
 // A definition, compiled: what the interpreter walks.
 
-import type { Json } from '../../../shared/json.ts';
 import type { Template } from '../expressions/index.ts';
 import type { Resource } from './resource.ts';
 
@@ -108,5 +107,3 @@ export interface DefinitionIssue {
   message: string;
   path: string;
 }
-
-export type { Json };

@@ -2,10 +2,14 @@
 
 import jsonata from 'jsonata';
 import { expressionError, hash, parse, partition, range, seededRandom } from './aws-functions.ts';
+import { isInherited, ownMember } from './own-members.ts';
 import type { Env, Expression, ExpressionServices } from './types.ts';
 
 /** Evaluations of a node in one expression. AWS stops after a second; a count gives every machine the same answer. */
 const MAX_EVALUATIONS = 3_000_000;
+
+/** Not a name that an expression can write. */
+const OWN_MEMBER = 'own member';
 
 /**
  * Compiles with jsonata.
@@ -20,6 +24,9 @@ export function jsonataExpression(text: string, services: ExpressionServices): E
   compiled.registerFunction('uuid', () => services.uuid());
   compiled.registerFunction('random', (seed?: number) => (typeof seed === 'number' ? seededRandom(seed) : services.random()));
   compiled.assign('eval', undefined);
+  compiled.registerFunction('lookup', ownMember);
+  compiled.registerFunction(OWN_MEMBER, ownMember);
+  readOwnMembers(compiled.ast());
   let evaluations = 0;
   // jsonata's own hook, called for each node that is evaluated; its type says that names are texts.
   compiled.assign(Symbol.for('jsonata.__evaluate_entry') as unknown as string, () => {
@@ -33,6 +40,23 @@ export function jsonataExpression(text: string, services: ExpressionServices): E
       return compiled.evaluate(undefined, bind(env));
     },
   };
+}
+
+/**
+ * jsonata reads a member with `object[name]`, which finds what JavaScript objects inherit (`constructor`, `__proto__`). Step Functions has
+ * no such members, and an expression must not reach them: these names are read as own members only.
+ */
+function readOwnMembers(node: unknown): void {
+  if (Array.isArray(node)) for (const item of node) readOwnMembers(item);
+  else if (typeof node === 'object' && node !== null && !(node instanceof RegExp)) {
+    for (const member of Object.values(node)) readOwnMembers(member);
+    if (!('type' in node) || node.type !== 'name' || !('value' in node) || !isInherited(node.value)) return;
+    const args = [
+      { type: 'variable', value: '' },
+      { type: 'string', value: node.value },
+    ];
+    Object.assign(node, { type: 'function', value: '(', procedure: { type: 'variable', value: OWN_MEMBER }, arguments: args });
+  }
 }
 
 /** jsonata reads the variables with `for ... in`, so outer scopes come along. */

@@ -3,9 +3,8 @@
 import type { Json, JsonObject } from '../../../shared/json.ts';
 import type { State } from '../definition/types.ts';
 import { StateError } from '../errors.ts';
-import { failureDetails } from '../execution.ts';
 import { type Env, EvaluationError, type Template } from '../expressions/index.ts';
-import { assignedOf } from '../history.ts';
+import { assignedOf, failureDetails } from '../history.ts';
 import { MAX_PAYLOAD_BYTES, type Payload, payload, payloadField, textOf, tooLarge } from '../payload.ts';
 import type { Flow, Thread, Visit } from '../thread.ts';
 

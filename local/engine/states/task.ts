@@ -3,7 +3,7 @@
 import { isJsonObject, type Json } from '../../../shared/json.ts';
 import type { TaskState } from '../definition/types.ts';
 import { StateError } from '../errors.ts';
-import { failureDetails } from '../execution.ts';
+import { failureDetails } from '../history.ts';
 import { type Payload, payload, payloadField, textOf, tooLarge } from '../payload.ts';
 import type { Attempt, Outcome, TaskEvents } from '../tasks/attempt.ts';
 import { performLambda } from '../tasks/lambda.ts';

@@ -3,6 +3,7 @@
 
 import jsonata from 'jsonata';
 import { hash, parse, partition, range, seededRandom } from '../aws-functions.ts';
+import { ownMember } from '../own-members.ts';
 import type { ExpressionServices } from '../types.ts';
 import { BAIL, type Frame } from './frame.ts';
 import { boolean, text } from './operators.ts';
@@ -47,7 +48,6 @@ const TAKEN = [
     'boolean',
     'not',
     'keys',
-    'lookup',
     'append',
     'exists',
   ],
@@ -97,7 +97,7 @@ const UNCHECKED: { [name: string]: ((value: unknown) => boolean)[] } = {
   ...{
     merge: [isListOf(isRecord)],
     keys: [isRecord],
-    lookup: [isRecord, isText],
+
     count: [Array.isArray],
     number: [isText],
     toMillis: [isText],
@@ -132,6 +132,7 @@ export function createBuiltins(services: ExpressionServices): ReadonlyMap<string
   // With a picture it needs the moment that jsonata keeps for the whole evaluation.
   if (toMillis) builtins.set('toMillis', (args, input, frame) => (args.length > 1 ? bail() : toMillis(args, input, frame)));
   builtins.set('exists', (args) => (args.length === 1 ? args[0] !== undefined : bail()));
+  builtins.set('lookup', ([value, name]) => ownMember(value, name));
   builtins.set('contains', contains);
   builtins.set('millis', (_args, _input, frame) => frame.env.now);
   builtins.set('now', (args, _input, frame) => (args.length === 0 ? new Date(frame.env.now).toISOString() : bail()));

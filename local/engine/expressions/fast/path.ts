@@ -1,5 +1,6 @@
 // Paths: steps over objects and lists, with filters.
 
+import { isInherited } from '../own-members.ts';
 import { BAIL, type Frame, type Node, type Run, Unsupported } from './frame.ts';
 import { boolean } from './operators.ts';
 import { isSequence, lookup, type Sequence, sequenceOf } from './sequence.ts';
@@ -129,6 +130,7 @@ function itemAt(value: unknown, position: number): unknown {
 
 /** A member of the input, by name. */
 export function compileName(name: string): Run {
+  if (isInherited(name)) throw new Unsupported('a member that JavaScript objects inherit');
   return (input) => {
     const value = lookup(input, name);
     if (typeof value === 'function') throw BAIL;
