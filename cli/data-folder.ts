@@ -2,8 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Opened, openRuntime, RuntimeProblem, type RunOperations, type Runtime, type RuntimeOptions } from '../local/runtime/index.ts';
 import type { LambdaClient } from '../local/endpoint/index.ts';
+import { type Opened, openRuntime, type RunOperations, type Runtime, type RuntimeOptions, RuntimeProblem } from '../local/runtime/index.ts';
 import { type Caller, createCaller, createEnvironment } from '../shared/calls/index.ts';
 import { systemClock } from '../shared/clock.ts';
 import { type Arguments, type OptionSpec, usage } from './arguments.ts';

@@ -55,7 +55,8 @@ function check(from: string, to: string): void {
     if (allowed && !allowed.includes(toRoom)) problems.push(`${from} imports ${to}: ${fromRoom}/ may not import from ${toRoom}/`);
   } else if (fromRoom === 'shared' && fromFolder !== toFolder && toFolder.includes('.') === false) {
     const allowed = SHARED[fromFolder] ?? [];
-    if (!fromFolder.includes('.') && !allowed.includes(toFolder)) problems.push(`${from} imports ${to}: shared/${fromFolder} may not import from shared/${toFolder}`);
+    if (!fromFolder.includes('.') && !allowed.includes(toFolder))
+      problems.push(`${from} imports ${to}: shared/${fromFolder} may not import from shared/${toFolder}`);
   }
 }
 

@@ -84,7 +84,7 @@ function untilStopped(runtime: Runtime, io: Io, log: ReturnType<typeof createDev
       log.note('draining: calls in flight end and are recorded (press again to leave at once)');
       resolve(EXIT_DONE);
     });
-    runtime.storageFailure.then((error) => {
+    void runtime.storageFailure.then((error) => {
       log.problem(
         `data folder: it could not be written (${error.message}). Nothing that was recorded is lost; make room, or make it writable, and start again.`,
       );

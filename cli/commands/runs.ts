@@ -1,6 +1,6 @@
+import { systemClock } from '../../shared/clock.ts';
 import { RUN_STATUSES, type RunStatus } from '../../shared/runs/index.ts';
 import { parseDuration } from '../../shared/workflow/index.ts';
-import { systemClock } from '../../shared/clock.ts';
 import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { DATA_OPTION, withData } from '../data-folder.ts';

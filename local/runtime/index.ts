@@ -1,7 +1,8 @@
 // The public door of the embedded default.
 
 export { machineArn } from './arns.ts';
-export type { OwnFunction } from './own-functions.ts';
+export type { LeftRun } from './local-recovery.ts';
+export { type Opened, openRuntime } from './open-runtime.ts';
 export type {
   BreakerSummary,
   HolderStatus,
@@ -13,8 +14,7 @@ export type {
   StartRequest,
   StepView,
 } from './operations.ts';
-export { type Opened, openRuntime } from './open-runtime.ts';
-export type { LeftRun } from './local-recovery.ts';
+export type { OwnFunction } from './own-functions.ts';
 export { RuntimeProblem } from './problem.ts';
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
 export type { RuntimeIds } from './system-ids.ts';

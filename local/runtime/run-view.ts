@@ -1,13 +1,13 @@
 // Records → what people and programs are shown of a run. Reserved keys are as they were outside; tokens never get out.
 
-import { type Json, isJsonObject } from '../../shared/json.ts';
+import { isJsonObject, type Json } from '../../shared/json.ts';
 import {
   findRun,
   isFinal,
   listSteps,
-  readValue,
   type RunRecord,
   type Runs,
+  readValue,
   type StepRecord,
   stepStatus,
   unescapeReserved,

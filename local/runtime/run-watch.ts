@@ -1,6 +1,6 @@
 // Who waits for a run, and who wants to see its events. Nothing is told before it is committed.
 
-import { type RunEvent, runEventSchema, type Runs } from '../../shared/runs/index.ts';
+import { type RunEvent, type Runs, runEventSchema } from '../../shared/runs/index.ts';
 
 /** Events that end a run. */
 const FINAL = new Set(['run.completed', 'run.failed', 'run.compensated', 'run.compensation_failed', 'run.cancelled']);

@@ -26,9 +26,9 @@ import { keepDeadLetter } from './dead-letters.ts';
 import { engineExecutions } from './engine-executions.ts';
 import { createLocalRecovery, type LeftRun } from './local-recovery.ts';
 import type { HolderStatus, RunOperations } from './operations.ts';
-import { createOperations } from './run-operations.ts';
 import { createOwnFunctions, type OwnFunction } from './own-functions.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import { createOperations } from './run-operations.ts';
 import { createRunWatch, readEvents } from './run-watch.ts';
 import { type RuntimeIds, systemIds } from './system-ids.ts';
 

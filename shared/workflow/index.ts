@@ -1,7 +1,6 @@
 // The language: text of a workflow file to a checked model, with diagnostics. Pure: no clock, no files, no process.
 
 export { checkWorkflowSet } from './check-workflow-set.ts';
-export { longestWaitMs } from './deadline.ts';
 export type { Diagnostic, Severity } from './diagnostics.ts';
 export { CATALOGUE, type CatalogueEntry, type DiagnosticCode } from './diagnostics-catalogue.ts';
 export { formatDuration, parseDuration } from './duration.ts';
@@ -38,17 +37,13 @@ export type {
 } from './model.ts';
 export { type ParseResult, parseWorkflow } from './parse-workflow.ts';
 export { compilePattern, type Pattern } from './pattern.ts';
-export { RESERVED_NAMES } from './patterns.ts';
 export { type InputIssue, validateInput } from './validate-input.ts';
 export {
   allSteps,
   compensateOf,
   innerLists,
   namesAfter,
-  namesMadeBy,
-  partExprs,
   type StepList,
-  templateExprs,
   topLevelOutputs,
   walkExpr,
   walkSteps,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fiveCalls, folder, maestro, type MockService, startService } from './support.ts';
+import { fiveCalls, folder, type MockService, maestro, startService } from './support.ts';
 
 const BOMB = [
   'a: &a [x, x, x, x, x, x, x, x]',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { fiveCalls, folder, maestro, type MockService, saga, startMaestro, startService } from './support.ts';
+import { fiveCalls, folder, type MockService, maestro, saga, startMaestro, startService } from './support.ts';
 
 let service: MockService;
 let files: ReturnType<typeof folder>;
