@@ -43,6 +43,7 @@ export {
   compensateOf,
   innerLists,
   namesAfter,
+  namesMadeBy,
   type StepList,
   topLevelOutputs,
   walkExpr,
