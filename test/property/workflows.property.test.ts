@@ -4,7 +4,6 @@ import { judge } from '../../cli/prove/judge.ts';
 import { stepAt, stepsOf } from '../../cli/scenario/step-places.ts';
 import { type MockReply, type MockRequest, type Simulation, simulate } from '../../local/simulate/index.ts';
 import { createVirtualClock } from '../../local/simulate/virtual-clock.ts';
-import { compile } from '../../shared/compiler/index.ts';
 import { parseWorkflow, type Workflow } from '../../shared/workflow/index.ts';
 import { countTransitions } from '../compiler/count-transitions.ts';
 import { interpret } from '../reference/interpreter.ts';
@@ -44,7 +43,7 @@ describe('random workflows with random outcomes', () => {
           keepsItsPromises(simulation);
           if (wentWell(main, simulation, facts)) expect(simulation.transitions).toBe(countTransitions(main, facts));
           // asl-validator takes a good while for each.
-          expect(definitionProblems(compile(main), one.seed % 10 === 1)).toEqual([]);
+          expect(definitionProblems(main, one.seed % 10 === 1)).toEqual([]);
         }),
         { numRuns: RUNS, seed: SEED },
       );
