@@ -2,7 +2,17 @@
 
 import type { JsonObject } from '../../shared/json.ts';
 import { type CheckpointMessage, MESSAGE_VERSION } from '../../shared/protocol/step-message.ts';
-import { type CheckpointRecord, checkpointKey, ensureRun, isClosed, type Runs, runKeyOf, runRecordKey } from '../../shared/runs/index.ts';
+import {
+  type CheckpointRecord,
+  checkpointKey,
+  ensureRun,
+  isClosed,
+  type RunRecord,
+  type Runs,
+  readRun,
+  runKeyOf,
+  runRecordKey,
+} from '../../shared/runs/index.ts';
 import { StepError } from '../step/index.ts';
 
 /** @throws StepError when the run takes no more steps, or the message is of another format */
@@ -22,10 +32,15 @@ export function createCheckpointFunction({ runs }: CheckpointFunctionOptions): C
     const run = runKeyOf(message.run);
     const deadlineMs = Math.min(run.startMs + message.limit, message.run[2]?.deadline ?? Number.POSITIVE_INFINITY);
     const [body] = await runs.store.read([runRecordKey(run.id)]);
-    const record = await ensureRun(runs, message.run, body, deadlineMs);
-    if (record.cancel) throw refused('Maestro.Cancelled', message, 'the run was cancelled');
-    if (isClosed(record)) throw refused('Maestro.Stopped', message, `the run takes no new steps: it is ${record.status}`);
+    refuseIfClosed(await ensureRun(runs, message.run, body, deadlineMs), message);
     const opened = await open(runs, message, deadlineMs);
+    // Whoever cancelled or claimed the run since then has not seen this checkpoint, so nobody would answer its token.
+    try {
+      refuseIfClosed(await readRun(runs, run.id), message);
+    } catch (error) {
+      await runs.store.update(checkpointKey(run.id, message.at), { set: { state: 'cancelled' } }, { equals: { state: 'open' } });
+      throw error;
+    }
     await runs.store.update(runRecordKey(run.id), { set: { status: 'waiting_checkpoint' } }, { equals: { status: 'running' } });
     if (opened) await runs.append(run.id, 'checkpoint.waiting', { step: message.step, at: message.at, title: message.title }, deadlineMs);
     await runs.store.durable();
@@ -55,6 +70,12 @@ async function open(runs: Runs, message: CheckpointMessage, deadlineMs: number):
   if (await runs.store.put(key, record as JsonObject, { absent: true }, runs.expiresAt(deadlineMs))) return true;
   await runs.store.update(key, { set: { token: message.token } }, { equals: { state: 'open' } });
   return false;
+}
+
+/** @throws StepError when the run was cancelled, has ended or is being undone */
+function refuseIfClosed(record: RunRecord, message: CheckpointMessage): void {
+  if (record.cancel) throw refused('Maestro.Cancelled', message, 'the run was cancelled');
+  if (isClosed(record)) throw refused('Maestro.Stopped', message, `the run takes no new steps: it is ${record.status}`);
 }
 
 function refused(name: 'Maestro.Cancelled' | 'Maestro.Stopped', { step }: CheckpointMessage, message: string): StepError {

@@ -116,8 +116,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (run.status === 'compensating') throw new UndoError(runId, 'undoing');
       if (!isFinal(run.status)) throw new UndoError(runId, 'running');
       if (run.status !== 'compensation_failed') throw new UndoError(runId, 'nothing');
+      // On the list first: if this process dies after the claim, the sweep goes on with it.
+      await reopenList(runs, run);
       const claimed = await claim(recovery, run, null, true);
       if (!claimed) throw new UndoError(runId, 'undoing');
+      // And again: a sweep may have taken it off in between.
       await reopenList(runs, claimed);
       await proceed(recovery, claimed);
     },

@@ -78,13 +78,16 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
   // On the list first: a run whose maker dies half way is still found by the sweep.
   const open = { pk: openRunsPartition(shard), sk: listSk(now, id) };
   const opened = await store.put(open, listed, { absent: true }, expiresAt);
-  if (!(await store.put(runRecordKey(id), record, { absent: true }, expiresAt))) {
-    if (opened) await store.delete(open);
-    return key ? startQueued(runs, key, made) : readRun(runs, id);
-  }
-  await store.put({ pk: allRunsPartition(shard), sk: listSk(now, id) }, listed, undefined, expiresAt);
+  // So is what finds it: a record that is there already is never completed, so nothing that an undo needs may come after it.
   if (key && needsLookup(key)) await store.put(executionKey(key.execution, key.startMs), { id }, undefined, expiresAt);
   if (made.link?.parent) await tellParent(runs, id, made.workflow, made.link.parent, made.link.undo);
+  if (!(await store.put(runRecordKey(id), record, { absent: true }, expiresAt))) {
+    const other = await readRun(runs, id);
+    // Made in the same millisecond, both have the same entry: then it is the other's too.
+    if (opened && other.createdAtMs !== now) await store.delete(open);
+    return key ? startQueued(runs, key, made) : other;
+  }
+  await store.put({ pk: allRunsPartition(shard), sk: listSk(now, id) }, listed, undefined, expiresAt);
   runs.begin(id);
   await runs.append(id, key ? 'run.started' : 'run.queued', { workflow: made.workflow }, record.deadlineMs);
   return asRun(record);
