@@ -10,6 +10,7 @@ import {
   errorInfo,
   findRun,
   listSteps,
+  owed,
   type RunRecord,
   type RunStatus,
   readRun,
@@ -47,12 +48,17 @@ export async function report(context: StepContext, message: ReportMessage): Prom
   return answer(await readRun(runs, run.id), summary.status, told);
 }
 
+async function owesNothing(runs: StepContext['runs'], child: RunRecord): Promise<boolean> {
+  return (await listSteps(runs, child.id)).every((step) => owed(step, child.round ?? 1) === 'nothing');
+}
+
 /** How the sub-workflows of a run ended: theirs is for their own records to say. */
 async function childStatuses({ runs }: StepContext, record: RunRecord): Promise<Map<string, RunStatus>> {
   const statuses = new Map<string, RunStatus>();
   for (const { child } of await listSteps(runs, record.id)) {
     const found = child === undefined ? undefined : await findRun(runs, child);
-    if (found) statuses.set(found.id, found.status);
+    // A child without a single call is on record only when its end is told, perhaps after its parent's undo has passed it: it owes nothing.
+    if (found && !(found.status === 'completed' && (await owesNothing(runs, found)))) statuses.set(found.id, found.status);
   }
   return statuses;
 }
