@@ -114,6 +114,24 @@ describe('a simulated run', () => {
     ]);
   });
 
+  test('a child without a single call owes nothing, however late its end is told', async () => {
+    const main = workflow({
+      name: 'main',
+      steps: [
+        {
+          id: 'each',
+          foreach: '{{ [1] }}',
+          steps: [call('book', { compensate: { method: 'POST /unbook' } }), { id: 'start', workflow: 'child', input: {} }],
+        },
+        { id: 'stop', fail: { error: 'OnPurpose', message: 'enough' } },
+      ],
+    });
+    const child = workflow({ name: 'child', steps: [call('work', { when: '.input.never' })] });
+    const simulation = await simulate({ workflow: main, children: [child], input: {}, mock: () => done(null, 10) });
+    expect(simulation.status).toBe('compensated');
+    expect(simulation.report).toMatchObject({ undone: ['book'], left: [] });
+  });
+
   test('checkpoints and callbacks are answered, also when the process that asked was killed', async () => {
     const asking = workflow({
       steps: [
