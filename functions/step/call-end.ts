@@ -112,7 +112,7 @@ async function finishFailed(
   started: StepRecord,
   outcome: Exclude<CallOutcome, { outcome: 'done' }>,
   told: StepError,
-): Promise<never> {
+): Promise<Json> {
   const { context, message } = work;
   const now = context.runs.clock.now();
   const doubt = started.doubt === true || outcome.outcome === 'unknown';
@@ -127,7 +127,7 @@ async function finishFailed(
   if (outcome.retryAfterMs !== undefined) record.retryAtMs = now + outcome.retryAfterMs;
   Object.assign(record, forGoodMarks(work, told.name));
   if (!(await context.runs.store.put(stepKey(work.run.id, message.at), record as unknown as JsonObject, mine(started), work.expiresAt)))
-    throw told;
+    return lateAnswer(work, await look(work));
   const type = record.forGood ? 'step.failed' : 'step.retrying';
   await context.runs.append(
     work.run.id,

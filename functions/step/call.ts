@@ -13,7 +13,17 @@ import type { CallMessage, EmitMessage } from '../../shared/protocol/step-messag
 import { callbackToken, type RunRecord, type StepRecord, stepKey } from '../../shared/runs/index.ts';
 import { finish, fromRecord, writeRefused } from './call-end.ts';
 import { beginWork, callTime, facts, look, type Message, originOf, type Seen, termsOf, type Work } from './call-work.ts';
-import { isLive, LEASE_MARGIN_MS, POLL_MS, refusal, type StepContext, traceparent, verdictOf } from './context.ts';
+import {
+  isLive,
+  LEASE_MARGIN_MS,
+  POLL_MS,
+  refusal,
+  type StepContext,
+  tellBreaker,
+  traceparent,
+  verdictOf,
+  withinLease,
+} from './context.ts';
 import { buildRequest, notLoaded } from './request.ts';
 import { failure } from './step-error.ts';
 
@@ -85,7 +95,7 @@ async function admit(work: Work, seen: Seen): Promise<Permit | undefined> {
 }
 
 async function giveBack({ context }: Work, permit: Permit | undefined, error?: unknown): Promise<undefined> {
-  if (permit) await context.breakers.report(permit, 'none');
+  await tellBreaker(context, permit, 'none');
   if (error !== undefined) throw error;
   return undefined;
 }
@@ -132,7 +142,7 @@ async function perform(work: Work, run: RunRecord, started: StepRecord, permit: 
     verdict = verdictOf(outcome);
     return outcome;
   } finally {
-    if (permit) await context.breakers.report(permit, verdict);
+    await tellBreaker(context, permit, verdict);
   }
 }
 
@@ -157,7 +167,7 @@ async function call(work: Work, message: CallMessage, record: RunRecord, started
     return notLoaded(error);
   }
   await context.runs.store.durable();
-  return context.caller.call(request);
+  return context.caller.call({ ...request, timeoutMs: withinLease(context, request.timeoutMs, started.leaseUntilMs) });
 }
 
 async function emit(work: Work, message: EmitMessage): Promise<CallOutcome> {

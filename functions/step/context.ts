@@ -1,7 +1,7 @@
 // What the step function works with, made once per process, and what is known of one message.
 
 import { hash } from 'node:crypto';
-import type { Breakers, Verdict } from '../../shared/breaker/index.ts';
+import type { Breakers, Permit, Verdict } from '../../shared/breaker/index.ts';
 import type { Caller, CallOutcome } from '../../shared/calls/types.ts';
 import type { Json } from '../../shared/json.ts';
 import { RETRYABLE } from '../../shared/protocol/errors.ts';
@@ -17,7 +17,7 @@ export const DEFAULT_RETRY_MAX_MS = 30_000;
 export const DEFAULT_TIMEOUT_MS = 30_000;
 /** How often the record of another invocation is looked at. */
 export const POLL_MS = 250;
-/** A call with less time than this is not begun. */
+/** The least that a call is given. */
 export const MIN_CALL_MS = 1;
 
 export interface EventEntry {
@@ -88,6 +88,21 @@ export function refusal(
   if (now >= deadlineMs)
     return { name: 'Maestro.DeadlineExceeded', message: `the run's deadline passed at ${new Date(deadlineMs).toISOString()}` };
   return undefined;
+}
+
+/** ms that a call may take so that its end can still be written before the lease passes and somebody else begins. */
+export function withinLease({ runs }: StepContext, timeoutMs: number, leaseUntilMs: number): number {
+  return Math.max(MIN_CALL_MS, Math.min(timeoutMs, leaseUntilMs - runs.clock.now() - LEASE_MARGIN_MS / 2));
+}
+
+/** Tells the breaker how a call ended. That it cannot be told changes nothing about the call: what was performed has to be recorded. */
+export async function tellBreaker({ breakers }: StepContext, permit: Permit | undefined, verdict: Verdict): Promise<void> {
+  if (!permit) return;
+  try {
+    await breakers.report(permit, verdict);
+  } catch {
+    // One count less: others count too, and a half-open generation that stays undecided is replaced.
+  }
 }
 
 /** W3C trace context: one trace per run, one span per attempt, the same whenever it is made again. */

@@ -16,6 +16,7 @@ import {
   errorInfo,
   isStored,
   loadStored,
+  loadUndo,
   needsError,
   owed,
   type RunKey,
@@ -36,7 +37,9 @@ import {
   LEASE_MARGIN_MS,
   POLL_MS,
   type StepContext,
+  tellBreaker,
   verdictOf,
+  withinLease,
 } from './context.ts';
 import { buildRequest, notLoaded } from './request.ts';
 import { failure, isRetryable, methodText, type StepError } from './step-error.ts';
@@ -117,17 +120,19 @@ export async function performUndo(work: UndoWork, step: StepRecord, spec: UndoSp
   const round = work.record.round ?? 1;
   const tries = (step.undoRound === round ? (step.undoTries ?? 0) : 0) + 1;
   const started = await begin(work, step, me, timeoutMs, tries);
-  if (!started) {
-    if (permit) await context.breakers.report(permit, 'none');
+  if (started === undefined) {
+    await tellBreaker(context, permit, 'none');
     return false;
   }
-  const outcome = await call(work, step, spec, { timeoutMs, tries, permit });
+  const outcome = await call(work, step, spec, { leaseUntilMs: started, timeoutMs, tries, permit });
   if (outcome.outcome === 'done' || outcome.outcome === 'unusable') {
-    await end(work, me, { undoState: 'undone', undoneAtMs: clock.now() });
-    await context.runs.append(work.run.id, 'compensation.step_completed', { step: step.step, at: step.at });
-    return true;
+    const ended = await end(work, me, { undoState: 'undone', undoneAtMs: clock.now() });
+    if (ended) await context.runs.append(work.run.id, 'compensation.step_completed', { step: step.step, at: step.at });
+    return ended;
   }
-  throw await endFailed(work, me, spec, tries, outcome);
+  const told = await endFailed(work, me, spec, tries, outcome);
+  if (told) throw told;
+  return false;
 }
 
 /** An open breaker is waited for by the definition: nothing is recorded, and no try is used up. */
@@ -150,20 +155,23 @@ async function admit(work: UndoWork, spec: UndoSpec): Promise<Permit | undefined
   );
 }
 
-async function begin(work: UndoWork, step: StepRecord, me: Invocation, timeoutMs: number, undoTries: number): Promise<boolean> {
+/** Answers until when the lease lasts; undefined when the record has changed since. */
+async function begin(work: UndoWork, step: StepRecord, me: Invocation, timeoutMs: number, undoTries: number): Promise<number | undefined> {
   const { store, clock } = work.context.runs;
+  const undoLeaseUntilMs = clock.now() + timeoutMs + LEASE_MARGIN_MS;
   const set = {
     undoState: 'started',
     undoOwner: me.owner,
-    undoLeaseUntilMs: clock.now() + timeoutMs + LEASE_MARGIN_MS,
+    undoLeaseUntilMs,
     undoRound: work.record.round ?? 1,
     undoTries,
   };
   const unchanged = { state: step.state, undoState: step.undoState ?? null, undoOwner: step.undoOwner ?? null };
-  return (await store.update(stepKey(work.run.id, work.at), { set }, { equals: unchanged })) !== undefined;
+  return (await store.update(stepKey(work.run.id, work.at), { set }, { equals: unchanged })) && undoLeaseUntilMs;
 }
 
 interface Try {
+  leaseUntilMs: number;
   timeoutMs: number;
   /** 1 on the first. */
   tries: number;
@@ -171,18 +179,23 @@ interface Try {
 }
 
 /** Makes the call. Everything that goes wrong is an outcome. */
-async function call(work: UndoWork, step: StepRecord, spec: UndoSpec, { timeoutMs, tries, permit }: Try): Promise<CallOutcome> {
+async function call(
+  work: UndoWork,
+  step: StepRecord,
+  spec: UndoSpec,
+  { leaseUntilMs, timeoutMs, tries, permit }: Try,
+): Promise<CallOutcome> {
   const { context } = work;
   let verdict: Verdict = 'none';
   try {
     const request = await prepare(work, step, spec, timeoutMs, tries);
     if ('outcome' in request) return request;
     await context.runs.store.durable();
-    const outcome = await context.caller.call(request);
+    const outcome = await context.caller.call({ ...request, timeoutMs: withinLease(context, timeoutMs, leaseUntilMs) });
     verdict = verdictOf(outcome);
     return outcome;
   } finally {
-    if (permit) await context.breakers.report(permit, verdict);
+    await tellBreaker(context, permit, verdict);
   }
 }
 
@@ -198,8 +211,9 @@ async function prepare(
   const { runs } = work.context;
   try {
     // All leaves but those that need the failure were finished with the step's end.
-    const output = needsError(spec) ? await wholeAnswer(work, step) : null;
-    const finished = await resolveLate(spec, { output, error: record.error ?? errorInfo(null) });
+    const loaded = await loadUndo(runs, run.id, work.at, spec);
+    const output = needsError(loaded) ? await wholeAnswer(work, step) : null;
+    const finished = await resolveLate(loaded, { output, error: record.error ?? errorInfo(null) });
     return await buildRequest(runs, finished, {
       run,
       workflow: record.workflow,
@@ -220,22 +234,24 @@ async function wholeAnswer({ context, run }: UndoWork, step: StepRecord): Promis
   return isStored(answer) ? loadStored(context.runs.blobs, run.id, answer) : answer;
 }
 
-async function end(work: UndoWork, me: Invocation, set: JsonObject): Promise<void> {
-  const key = stepKey(work.run.id, work.at);
-  await work.context.runs.store.update(
-    key,
-    { set: { ...set, undoLeaseUntilMs: 0 }, remove: ['undoRetryAtMs'] },
-    { equals: { undoState: 'started', undoOwner: me.owner } },
-  );
+/** False when another invocation has taken over: then what it comes to is what counts. */
+async function end(work: UndoWork, me: Invocation, set: JsonObject): Promise<boolean> {
+  const change = { set: { ...set, undoLeaseUntilMs: 0 }, remove: ['undoRetryAtMs'] };
+  return (await work.context.runs.store.update(stepKey(work.run.id, work.at), change, mine(me))) !== undefined;
 }
 
+function mine({ owner }: Invocation): { equals: { undoState: string; undoOwner: string } } {
+  return { equals: { undoState: 'started', undoOwner: owner } };
+}
+
+/** Undefined as `end` is false. */
 async function endFailed(
   work: UndoWork,
   me: Invocation,
   spec: UndoSpec,
   tries: number,
   outcome: Exclude<CallOutcome, { outcome: 'done' }>,
-): Promise<StepError> {
+): Promise<StepError | undefined> {
   const { runs } = work.context;
   const told = fail(work, spec, outcome.error, outcome.message, { tries, outcome });
   const set: JsonObject = { undoFailure: { error: told.name, message: told.message }, undoLeaseUntilMs: 0 };
@@ -243,7 +259,7 @@ async function endFailed(
   // Not for good: the next try finds no one at work, and begins at once.
   if (forGood) set['undoState'] = 'undo_failed';
   if (outcome.retryAfterMs !== undefined) set['undoRetryAtMs'] = runs.clock.now() + outcome.retryAfterMs;
-  await runs.store.update(stepKey(work.run.id, work.at), { set }, { equals: { undoState: 'started', undoOwner: me.owner } });
+  if (!(await runs.store.update(stepKey(work.run.id, work.at), { set }, mine(me)))) return undefined;
   if (forGood) await runs.append(work.run.id, 'compensation.step_failed', { step: work.step, at: work.at, error: told.name });
   return told;
 }

@@ -12,7 +12,7 @@ export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCa
 export { CLAIM_MS, claimForChain, undoPass } from './claim.ts';
 export { errorInfo } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';
-export { type DoneOptions, writeDone } from './finish-step.ts';
+export { type DoneOptions, loadUndo, writeDone } from './finish-step.ts';
 export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './keys.ts';
 export { needsError, resolveLate } from './late.ts';
 export { noteLate } from './late-step.ts';

@@ -2,6 +2,7 @@
 //
 //   V1. What is said to fit, fits: the JSON text of the value in the state is at most the budget, in UTF-8 bytes.
 //   V2. A reference is believed only below its run's own prefix, and its bytes only when their hash is the reference's.
+//   V3. What is stored is never written over: its key ends in its hash, so a late writer's other value stands beside it.
 
 import { createHash } from 'node:crypto';
 import type { Json, JsonObject } from '../json.ts';
@@ -12,6 +13,9 @@ import type { Blobs } from '../store/index.ts';
 
 /** Bytes of a result that a state holds when the message does not say. */
 const DEFAULT_BUDGET_BYTES = 32_768;
+
+/** Hex digits of the hash in a key: enough to tell the few values apart that one place ever has. */
+const KEY_HASH_DIGITS = 16;
 
 export interface Shape {
   /** Paths of the answer that make up the result, as JSON Pointers; left out: all of it. */
@@ -30,10 +34,11 @@ export class BadReferenceError extends Error {
 }
 
 /**
- * The value as the state holds it. Over its budget it is put to the blobs under `key` (`<run>/<name>`) first.
+ * The value as the state holds it. Over its budget it is put to the blobs first, under `<name>.<hash>`.
+ * @param name `<run>/<name>`
  * @param value with its reserved keys escaped, and `select` already made
  */
-export async function shapeValue(blobs: Blobs, key: string, value: Json, shape: Shape): Promise<Shaped> {
+export async function shapeValue(blobs: Blobs, name: string, value: Json, shape: Shape): Promise<Shaped> {
   const text = JSON.stringify(value);
   const budget = shape.budget ?? DEFAULT_BUDGET_BYTES;
   // A UTF-16 unit is at most three bytes: most texts need no counting.
@@ -42,22 +47,29 @@ export async function shapeValue(blobs: Blobs, key: string, value: Json, shape: 
   const keep = shape.keep?.map(fromPointer);
   if (!keep || keep.some((path) => path.length === 0)) return { fits: false, path: '', bytes: bytes.length, budget };
   const kept = keepPaths(value, keep);
-  const reference = { key, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+  const reference = referenceTo(name, bytes);
   const state: JsonObject = { $stored: reference, ...kept };
   const stateBytes = Buffer.byteLength(JSON.stringify(state));
   if (stateBytes > budget && Object.keys(kept).length > 0) {
     const path = largestPath(value, keep);
     return { fits: false, path, bytes: stateBytes, budget };
   }
-  await blobs.put(key, bytes);
+  await blobs.put(reference.key, bytes);
   return { fits: true, value: state, stored: true };
 }
 
-/** Puts a value away whole, for records: its reference. */
-export async function storeValue(blobs: Blobs, key: string, value: Json): Promise<JsonObject> {
+/** Puts a value away whole, for records, under `<name>.<hash>`: its reference. @param name `<run>/<name>` */
+export async function storeValue(blobs: Blobs, name: string, value: Json): Promise<JsonObject> {
   const bytes = Buffer.from(JSON.stringify(value));
-  await blobs.put(key, bytes);
-  return { $stored: { key, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length } };
+  const reference = referenceTo(name, bytes);
+  await blobs.put(reference.key, bytes);
+  return { $stored: reference };
+}
+
+/** V3. */
+function referenceTo(name: string, bytes: Buffer): StoredValue['$stored'] {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { key: `${name}.${sha256.slice(0, KEY_HASH_DIGITS)}`, sha256, bytes: bytes.length };
 }
 
 /** True for a reference. */
