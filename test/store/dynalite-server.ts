@@ -10,6 +10,7 @@ import type { Store } from '../../shared/store/index.ts';
 
 export interface DynaliteServer {
   client: DynamoDBClient;
+  endpoint: string;
   table: string;
   store(): Store;
   close(): Promise<void>;
@@ -19,8 +20,9 @@ export async function startDynalite(): Promise<DynaliteServer> {
   const server: Server = dynalite({ createTableMs: 0, deleteTableMs: 0 });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  const endpoint = `http://127.0.0.1:${port}`;
   const client = new DynamoDBClient({
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint,
     region: 'us-east-1',
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   });
@@ -41,6 +43,7 @@ export async function startDynalite(): Promise<DynaliteServer> {
   );
   return {
     client,
+    endpoint,
     table,
     store: () => createDynamoStore({ client, table, clock: systemClock }),
     close() {

@@ -1,4 +1,4 @@
-import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../shared/clock.ts';
 import { createDynamoStore } from '../../shared/store/dynamodb/index.ts';
@@ -63,5 +63,42 @@ describe('dynamodb store', () => {
     const store = createDynamoStore({ client: server.client, table: 'no-such-table', clock: systemClock });
 
     await expect(store.put({ pk: 'a', sk: 'a' }, {}, { absent: true })).rejects.toThrow('not found');
+  });
+});
+
+describe('a conditional write whose answer was lost on the way', () => {
+  /** A client whose next answer is lost after DynamoDB has done what it was asked. */
+  function losing(): { client: DynamoDBClient; lose(): void } {
+    const client = new DynamoDBClient({
+      endpoint: server.endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    });
+    let lost = false;
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const answer = await next(args);
+        if (lost) {
+          lost = false;
+          throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET', name: 'TimeoutError' });
+        }
+        return answer;
+      },
+      { step: 'finalizeRequest', priority: 'low', name: 'losing' },
+    );
+    return { client, lose: () => void (lost = true) };
+  }
+
+  it('was made, says the next try, where the item is what was to be written', async () => {
+    const { client, lose } = losing();
+    const store = createDynamoStore({ client, table: server.table, clock: systemClock });
+    const key = { pk: 'lost', sk: 'a' };
+
+    lose();
+    expect(await store.put(key, { owner: 'me', list: [1, { a: null }] }, { absent: true })).toBe(true);
+    expect(await store.put(key, { owner: 'me', list: [1, { a: null }] }, { absent: true })).toBe(false);
+    lose();
+    expect(await store.put(key, { owner: 'other' }, { absent: true })).toBe(false);
+    client.destroy();
   });
 });

@@ -1,6 +1,7 @@
 // The `Store` on one DynamoDB table with the keys `pk` and `sk` (texts) and the TTL attribute `ttl`. Single-item writes and strongly
 // consistent reads only.
 
+import { isDeepStrictEqual } from 'node:util';
 import {
   BatchGetItemCommand,
   type BatchGetItemCommandOutput,
@@ -52,15 +53,17 @@ export function createDynamoStore({ client, table, clock }: DynamoStoreOptions):
     return found;
   }
 
+  async function readOne(key: Key): Promise<JsonObject | undefined> {
+    const { Item } = await client.send(new GetItemCommand({ TableName: table, Key: keyAttributes(key), ConsistentRead: true }));
+    return Item && fromAttributes(Item);
+  }
+
   return {
     async read(keys) {
       const [first, second] = keys;
       if (!first) return [];
       if (keys.length > MAX_KEYS) throw new RangeError(`store read: found ${keys.length} keys, expected at most ${MAX_KEYS}`);
-      if (!second) {
-        const { Item } = await client.send(new GetItemCommand({ TableName: table, Key: keyAttributes(first), ConsistentRead: true }));
-        return [Item && fromAttributes(Item)];
-      }
+      if (!second) return [await readOne(first)];
       const found = await readMany(keys);
       return keys.map((key) => found.get(textOf(key)));
     },
@@ -76,7 +79,14 @@ export function createDynamoStore({ client, table, clock }: DynamoStoreOptions):
         ...(expression === undefined ? {} : { ConditionExpression: expression }),
         ...use.fields(),
       });
-      return held(client.send(command).then(() => true as const));
+      try {
+        await client.send(command);
+        return true;
+      } catch (error) {
+        if (!isConditionFailure(error)) throw error;
+        // Of a second try, it may be one's own first one that stands in the way: its answer was lost, and what it wrote is there.
+        return (error.$metadata?.attempts ?? 1) > 1 && isDeepStrictEqual(await readOne(key), fromAttributes(item));
+      }
     },
     async update(key, change, condition) {
       const use = createPlaceholders();
@@ -134,10 +144,14 @@ async function held<T>(request: Promise<T>): Promise<T | false> {
   try {
     return await request;
   } catch (error) {
-    if (error instanceof ConditionalCheckFailedException || (error instanceof Error && error.name === 'ConditionalCheckFailedException'))
-      return false;
+    if (isConditionFailure(error)) return false;
     throw error;
   }
+}
+
+/** By name too: a bundle may hold the class twice. */
+function isConditionFailure(error: unknown): error is Error & { $metadata?: { attempts?: number } } {
+  return error instanceof ConditionalCheckFailedException || (error instanceof Error && error.name === 'ConditionalCheckFailedException');
 }
 
 function queryOf(table: string, pk: string, options: ListOptions): QueryCommandInput {
