@@ -6,6 +6,7 @@
 //   B2. A healthy origin costs no write and at most one read a second.
 //   B3. A probe belongs to a generation; what it reports counts only while that generation is the current one.
 //   B4. Half-open never hangs: a generation that is undecided after `open` is replaced, whoever died with its permits.
+//   B5. A time further ahead than the span that it begins is of a clock that was set back: that span is over.
 
 import type { Clock } from '../clock.ts';
 import type { JsonObject } from '../json.ts';
@@ -71,6 +72,11 @@ export interface BreakersOptions {
 export function createBreakers({ store, clock, onTransition }: BreakersOptions): Breakers {
   const origins = new Map<string, Known>();
 
+  /** True while a span that began at `fromMs` is not over (B5). */
+  function lasts(fromMs: number, lengthMs: number): boolean {
+    return Math.abs(clock.now() - fromMs) < lengthMs;
+  }
+
   function know(origin: string, record: BreakerRecord): Known {
     const now = clock.now();
     let known = origins.get(origin);
@@ -96,7 +102,7 @@ export function createBreakers({ store, clock, onTransition }: BreakersOptions):
 
   async function fresh(origin: string): Promise<Known> {
     const known = origins.get(origin);
-    return known && clock.now() - known.readAtMs < CACHE_MS ? known : refresh(origin);
+    return known && lasts(known.readAtMs, CACHE_MS) ? known : refresh(origin);
   }
 
   /** One conditional write. The record after it, or undefined when the condition did not hold. */
@@ -123,13 +129,13 @@ export function createBreakers({ store, clock, onTransition }: BreakersOptions):
     let known = await fresh(origin);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { record } = known;
-      const now = clock.now();
       if (record.state === 'closed' || record.state === 'counting')
         return { admitted: true, permit: { origin, settings, generation: null } };
-      if (record.state === 'open' && now < record.openUntilMs) return { admitted: false, retryAtMs: record.openUntilMs };
+      if (record.state === 'open' && lasts(record.openedAtMs, record.openUntilMs - record.openedAtMs))
+        return { admitted: false, retryAtMs: record.openUntilMs };
 
-      const undecided = record.state === 'half_open' && now < record.generationAtMs + settings.openMs;
-      const probed = undecided ? await takePermit(origin, record) : await beginGeneration(origin, record, settings, now);
+      const undecided = record.state === 'half_open' && lasts(record.generationAtMs, settings.openMs);
+      const probed = undecided ? await takePermit(origin, record) : await beginGeneration(origin, record, settings);
       if (probed) return { admitted: true, permit: { origin, settings, generation: probed.generation } };
       if (undecided && record.permits <= 0) return { admitted: false, retryAtMs: record.generationAtMs + settings.openMs };
       known = await refresh(origin);
@@ -143,14 +149,9 @@ export function createBreakers({ store, clock, onTransition }: BreakersOptions):
   }
 
   /** The first generation after `open`, or the next one after an undecided one (B4). Whoever begins it has its first permit. */
-  async function beginGeneration(
-    origin: string,
-    seen: BreakerRecord,
-    { probes }: BreakerSettings,
-    now: number,
-  ): Promise<BreakerRecord | undefined> {
+  async function beginGeneration(origin: string, seen: BreakerRecord, { probes }: BreakerSettings): Promise<BreakerRecord | undefined> {
     const generation = seen.generation + 1;
-    const set = { generation, generationAtMs: now, permits: probes - 1, probes, succeeded: 0 };
+    const set = { generation, generationAtMs: clock.now(), permits: probes - 1, probes, succeeded: 0 };
     const condition: Condition = {
       equals: { state: seen.state, generation: seen.generation === 0 ? null : seen.generation, openedAtMs: seen.openedAtMs },
     };
@@ -177,7 +178,7 @@ export function createBreakers({ store, clock, onTransition }: BreakersOptions):
   }
 
   function inWindow(record: BreakerRecord, settings: BreakerSettings): boolean {
-    return record.state === 'counting' && clock.now() < record.windowAtMs + settings.windowMs;
+    return record.state === 'counting' && lasts(record.windowAtMs, settings.windowMs);
   }
 
   /** Counts only while a window is open, and writes at most once a second. */
@@ -186,9 +187,8 @@ export function createBreakers({ store, clock, onTransition }: BreakersOptions):
     if (!known || !inWindow(known.record, settings)) return;
     known.pending++;
     known.sawSuccess = true;
-    const now = clock.now();
-    if (now - known.flushedAtMs < CACHE_MS) return;
-    known.flushedAtMs = now;
+    if (lasts(known.flushedAtMs, CACHE_MS)) return;
+    known.flushedAtMs = clock.now();
     const good = takePending(known);
     await change(origin, { add: { good } }, { equals: { state: 'counting', window: known.window } });
   }
@@ -223,8 +223,8 @@ export function createBreakers({ store, clock, onTransition }: BreakersOptions):
   async function openIfDue(origin: string, settings: BreakerSettings, record: BreakerRecord): Promise<void> {
     const calls = record.good + record.bad;
     if (calls < settings.min || record.bad < settings.ratio * calls) return;
+    if (lasts(record.windowAtMs, SETTLED_MS) && origins.get(origin)?.sawSuccess) return;
     const now = clock.now();
-    if (now - record.windowAtMs < SETTLED_MS && origins.get(origin)?.sawSuccess) return;
     const set = { openedAtMs: now, openUntilMs: now + settings.openMs };
     await transition(origin, 'open', set, { equals: { state: 'counting', window: record.window } });
   }
@@ -232,10 +232,13 @@ export function createBreakers({ store, clock, onTransition }: BreakersOptions):
   return {
     keyToRead(origin) {
       const known = origins.get(origin);
-      return known && clock.now() - known.readAtMs < CACHE_MS ? undefined : breakerKey(origin);
+      return known && lasts(known.readAtMs, CACHE_MS) ? undefined : breakerKey(origin);
     },
     learn(origin, body) {
-      know(origin, asBreaker(body));
+      const record = asBreaker(body);
+      const known = origins.get(origin)?.record;
+      // Windows and generations only grow: what was read before the one that is known says nothing any more.
+      if (!known || (record.window >= known.window && record.generation >= known.generation)) know(origin, record);
     },
     admit,
     report,

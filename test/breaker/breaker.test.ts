@@ -253,4 +253,33 @@ describe.each(stores)('the circuit breaker on %s', (_name, open) => {
     expect(await stateOf(s)).toBe('counting');
     expect((await s.process().list()).map(({ origin, bad }) => ({ origin, bad }))).toEqual([{ origin: ORIGIN, bad: 1 }]);
   });
+
+  it('does not stay open, nor believe what it has read, because the clock was set back', async () => {
+    const s = setting(open);
+    const breakers = s.process();
+    await attempts(breakers, 'bad', 3);
+    s.clock.set(s.clock.now() - 3_600_000);
+
+    expect(await attempt(s.process(), 'good')).toBe(true);
+    await attempts(s.process(), 'good', 2);
+
+    expect(await stateOf(s)).toBe('closed');
+    s.clock.set(s.clock.now() - 3_600_000);
+    expect(s.store.reads).toBeGreaterThan(0);
+    expect(breakers.keyToRead(ORIGIN)).toBeDefined();
+  });
+
+  it('goes on counting successes when an older read comes in late', async () => {
+    const s = setting(open);
+    const breakers = s.process();
+    await attempt(breakers, 'bad');
+    // Read before that failure opened the window, and learned only now.
+    breakers.learn(ORIGIN, undefined);
+
+    await attempts(breakers, 'good', 100);
+    await attempts(breakers, 'bad', 2);
+
+    expect(await stateOf(s)).toBe('counting');
+    expect((await s.process().list())[0]).toMatchObject({ good: 100, bad: 3 });
+  });
 });
