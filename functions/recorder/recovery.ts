@@ -10,6 +10,7 @@ import {
   deadLetter,
   endRun,
   errorInfo,
+  failureFields,
   findRun,
   isFinal,
   listSteps,
@@ -89,7 +90,7 @@ export async function claim(
     reported: false,
     late: false,
   };
-  if (!run.error) Object.assign(set, { error: errorInfo(error), rawError: (error ?? null) as unknown as Json });
+  if (!run.error) Object.assign(set, failureFields(error));
   const unchanged = {
     status: run.status,
     claimBy: run.claimBy ?? null,

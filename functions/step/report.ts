@@ -1,6 +1,7 @@
 // Closing an undo: the run's last status, and what the `Fail` state shows.
 
 import type { Json, JsonObject } from '../../shared/json.ts';
+import { isJsonObject } from '../../shared/json.ts';
 import type { ReportMessage, ReportResult } from '../../shared/protocol/step-message.ts';
 import {
   claimForChain,
@@ -9,6 +10,7 @@ import {
   ensureRun,
   errorInfo,
   findRun,
+  fitLists,
   listSteps,
   owed,
   type RunRecord,
@@ -65,27 +67,20 @@ async function childStatuses({ runs }: StepContext, record: RunRecord): Promise<
 
 function answer(record: RunRecord, status: RunStatus, told: Json | undefined): ReportResult {
   const error = record.error ?? errorInfo(null);
-  const lists = (typeof told === 'object' && told !== null && !Array.isArray(told) ? told : {}) as { [list: string]: Json[] };
-  return { error: error.error, cause: causeText({ status, step: error.step, message: error.message }, lists) };
+  return { error: error.error, cause: causeText({ status, step: error.step, message: error.message }, isJsonObject(told) ? told : {}) };
 }
 
 /** JSON of at most 30,000 characters: details go first, then the ends of the lists, whose lengths are then told. */
-function causeText(head: { status: string; step: string | null; message: string }, lists: { [list: string]: Json[] }): string {
-  const { undone = [], left = [], unresolved = [], irreversible = [] } = lists;
-  const whole = { ...head, undone, left, unresolved, irreversible };
-  const text = JSON.stringify(whole);
+function causeText(head: { status: string; step: string | null; message: string }, told: JsonObject): string {
+  const list = (name: string): Json[] => {
+    const found = told[name];
+    return Array.isArray(found) ? found : [];
+  };
+  const lists = { undone: list('undone'), left: list('left'), unresolved: list('unresolved'), irreversible: list('irreversible') };
+  const text = JSON.stringify({ ...head, ...told, ...lists });
   if (text.length <= MAX_CAUSE) return text;
-  const names = { undone, left: left.map(nameOnly), unresolved, irreversible };
   const short = { ...head, message: head.message.slice(0, MAX_MESSAGE) };
-  for (let most = Math.max(...Object.values(names).map((list) => list.length)); ; most = Math.floor(most / 2)) {
-    const cut: JsonObject = { ...short };
-    for (const [name, list] of Object.entries(names)) {
-      cut[name] = list.slice(0, most);
-      if (list.length > most) cut[`${name}_count`] = list.length;
-    }
-    const result = JSON.stringify(cut);
-    if (result.length <= MAX_CAUSE) return result;
-  }
+  return JSON.stringify(fitLists(short, { ...lists, left: lists.left.map(nameOnly) }, MAX_CAUSE, told));
 }
 
 function nameOnly(entry: Json): Json {

@@ -1,8 +1,8 @@
 // The undo claim on the RUN record: from the first undo call on, the run takes no new calls, and one undo is at work.
 
-import type { Json, JsonObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import type { RawError } from '../protocol/step-message.ts';
-import { errorInfo } from './error-info.ts';
+import { failureFields } from './error-info.ts';
 import { runRecordKey } from './keys.ts';
 import { asRun, isFinal, type RunRecord } from './records.ts';
 import type { Runs } from './runs.ts';
@@ -30,7 +30,7 @@ export async function claimForChain(runs: Runs, run: RunRecord, error: RawError 
       status: 'compensating',
       round: seen.round ?? 1,
     };
-    if (!seen.error) Object.assign(set, { error: errorInfo(error), rawError: (error ?? null) as unknown as Json });
+    if (!seen.error) Object.assign(set, failureFields(error));
     const body = await runs.store.update(
       runRecordKey(seen.id),
       { set },

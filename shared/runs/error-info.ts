@@ -1,6 +1,6 @@
 // A failure as the states pass it on, turned into what `.error` of the language shows.
 
-import type { Json } from '../json.ts';
+import type { Json, JsonObject } from '../json.ts';
 import { isJsonObject } from '../json.ts';
 import type { RawError } from '../protocol/step-message.ts';
 import type { ErrorInfo } from './records.ts';
@@ -9,6 +9,8 @@ import type { ErrorInfo } from './records.ts';
 const MAX_DEPTH = 6;
 /** Characters of a message that are kept. */
 const MAX_MESSAGE = 2_000;
+/** Bytes of a failure in a RUN record, which holds it twice (as it came, and as `.error` shows it) in the 400 KB of a DynamoDB item. */
+const MAX_FAILURE_BYTES = 100_000;
 
 /**
  * `{step, error, message, also}` of a failure. Without a recorded one it is `{step: null, error: 'Maestro.Aborted'}`.
@@ -23,6 +25,19 @@ export function errorInfo(raw: RawError | null | undefined): ErrorInfo {
     message: messageOf(raw.cause ?? '', 0).slice(0, MAX_MESSAGE),
     also: (raw.also ?? []).map(errorInfo),
   };
+}
+
+/** The fields of a RUN record that say why it failed. Of a failure in thousands of places the first ones. */
+export function failureFields(raw: RawError | null): JsonObject {
+  return { error: fitted(errorInfo(raw)), rawError: (raw && fitted(raw)) as unknown as Json };
+}
+
+/** Without the last of the further failures, until it has at most `MAX_FAILURE_BYTES`. */
+function fitted<F extends { also?: F[] }>(failure: F): F {
+  let fit = failure;
+  while (fit.also && fit.also.length > 0 && Buffer.byteLength(JSON.stringify(fit)) > MAX_FAILURE_BYTES)
+    fit = { ...fit, also: fit.also.slice(0, Math.floor(fit.also.length / 2)) };
+  return fit;
 }
 
 function messageOf(cause: string, depth: number): string {

@@ -10,7 +10,7 @@ export {
 } from './callback.ts';
 export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCancel, requestCancel } from './cancel.ts';
 export { CLAIM_MS, claimForChain, undoPass } from './claim.ts';
-export { errorInfo } from './error-info.ts';
+export { errorInfo, failureFields } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';
 export { type DoneOptions, loadUndo, writeDone } from './finish-step.ts';
 export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './keys.ts';
@@ -55,7 +55,7 @@ export {
 } from './run-records.ts';
 export { createRuns, type EventType, type Runs, type RunsOptions } from './runs.ts';
 export { sealStep } from './seal.ts';
-export { type DeadLetter, deadLetter, summarizeUndo, type UndoSummary, undoReport } from './undo-summary.ts';
+export { type DeadLetter, deadLetter, fitLists, summarizeUndo, type UndoSummary, undoReport } from './undo-summary.ts';
 export {
   BadReferenceError,
   isStored,

@@ -1,9 +1,12 @@
 // What an undo has come to, from the records alone.
 
-import type { JsonObject } from '../json.ts';
+import type { Json, JsonObject } from '../json.ts';
 import type { UndoSpec } from '../protocol/step-message.ts';
 import { owed } from './owed.ts';
 import type { RunRecord, RunStatus, StepRecord } from './records.ts';
+
+/** Characters of a report: beside the failure and the input of its run, well below the 400 KB of a DynamoDB item. */
+const MAX_REPORT = 64_000;
 
 export interface UndoSummary {
   status: Extract<RunStatus, 'compensated' | 'compensation_failed' | 'failed' | 'cancelled'>;
@@ -59,14 +62,31 @@ export function summarizeUndo(run: RunRecord, steps: StepRecord[], children: Rea
   return summary;
 }
 
-/** The summary as the RUN record keeps it and the report tells it. */
+/** The summary as the RUN record keeps it and the report tells it; shortened as `fitLists` does. The steps' own records have all of it. */
 export function undoReport({ undone, left, unresolved, irreversible }: UndoSummary): JsonObject {
-  return {
+  const lists = {
     undone: undone.map(({ step }) => step),
     left: left.map(({ step, error, message }) => ({ step, error, message })),
     unresolved: unresolved.map(({ step }) => step),
     irreversible: irreversible.map(({ step }) => step),
   };
+  return fitLists({}, lists, MAX_REPORT);
+}
+
+/**
+ * An object of `head` and `lists` whose JSON has at most `most` characters: the ends of the lists go. `<name>_count` beside a list that was
+ * shortened, now or before (then it stands in `counts`), tells how long it was.
+ */
+export function fitLists(head: JsonObject, lists: { [name: string]: Json[] }, most: number, counts: JsonObject = {}): JsonObject {
+  for (let length = Math.max(...Object.values(lists).map((list) => list.length)); ; length = Math.floor(length / 2)) {
+    const fitted: JsonObject = { ...head };
+    for (const [name, list] of Object.entries(lists)) {
+      fitted[name] = list.slice(0, length);
+      const count = counts[`${name}_count`] ?? list.length;
+      if (typeof count === 'number' && count > Math.min(length, list.length)) fitted[`${name}_count`] = count;
+    }
+    if (length === 0 || JSON.stringify(fitted).length <= most) return fitted;
+  }
 }
 
 export function deadLetter(run: RunRecord, { status, left, unresolved }: UndoSummary): DeadLetter {

@@ -4,7 +4,7 @@ import type { Json } from '../../shared/json.ts';
 import type { UndoSpec } from '../../shared/protocol/step-message.ts';
 import { createRuns, listSteps, loadStored, readRun, runRecordKey, sealStep, stepKey } from '../../shared/runs/index.ts';
 import type { Store } from '../../shared/store/index.ts';
-import { call, createWorld, done, outcomeOf, RUN_ID, report, timedOut, unavailable, undo, type World } from './world.ts';
+import { call, createWorld, done, ERROR, outcomeOf, RUN_ID, report, timedOut, unavailable, undo, type World } from './world.ts';
 
 const LARGE = { id: 1, items: Array.from({ length: 100 }, (_, n) => ({ n })) };
 
@@ -221,5 +221,40 @@ describe('an undo that another invocation has taken over', () => {
     expect(world.events.map(({ type }) => type)).not.toContain('compensation.step_failed');
     expect((await readRun(world.runs, RUN_ID)).status).toBe('compensating');
     expect(await world.store.read([runRecordKey(RUN_ID)])).toHaveLength(1);
+  });
+});
+
+describe('a run that fails in thousands of places', () => {
+  it('has a record that DynamoDB takes, with the first failures and the number of all', async () => {
+    const world = createWorld();
+    await world.step(call(1));
+    const also = Array.from({ length: 2_000 }, (_, n) => ({ step: `item${n}`, error: 'Maestro.ServiceRejected', cause: 'x'.repeat(150) }));
+
+    await world.step(undo(1, { error: { ...ERROR, also } }));
+    for (let item = 0; item < 5_000; item++) {
+      const at = `0002.${String(item).padStart(5, '0')}.0001`;
+      const undoFailure = { error: 'Maestro.ServiceRejected', message: 'y'.repeat(500) };
+      const failed = {
+        step: `item${item}`,
+        at,
+        kind: 'call',
+        state: 'done',
+        attempt: 0,
+        owner: '',
+        undoState: 'undo_failed',
+        undoRound: 1,
+        undoFailure,
+      };
+      await world.store.put(stepKey(RUN_ID, at), failed);
+    }
+    const { cause } = (await world.step(report())) as { cause: string };
+
+    const run = await readRun(world.runs, RUN_ID);
+    expect(Buffer.byteLength(JSON.stringify(run))).toBeLessThan(390_000);
+    expect(run.error?.also[0]).toMatchObject({ step: 'item0' });
+    expect(run.report).toMatchObject({ undone: ['step1'], left_count: 5_000 });
+    expect(cause.length).toBeLessThanOrEqual(30_000);
+    expect(JSON.parse(cause)).toMatchObject({ status: 'compensation_failed', left_count: 5_000 });
+    expect(await world.step(report())).toMatchObject({ cause });
   });
 });
