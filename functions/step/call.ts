@@ -31,12 +31,15 @@ import { failure } from './step-error.ts';
 export async function callStep(context: StepContext, message: Message): Promise<Json> {
   const work = beginWork(context, message);
   let seen = await look(work, originOf(work));
+  // An invocation has the time for one such wait.
+  let waited = false;
   for (;;) {
     seen = await settleEarlier(work, seen);
     const answer = seen.step && (await fromRecord(work, seen.run, seen.step));
     if (answer) return answer.value;
     await refuseIfClosed(work, seen);
-    if (await waitForRetryAfter(work, seen.step)) {
+    if (!waited && (await waitForRetryAfter(work, seen.step))) {
+      waited = true;
       seen = await look(work);
       continue;
     }
@@ -68,11 +71,11 @@ async function refuseIfClosed(work: Work, { run, step }: Seen): Promise<void> {
   if (refused) throw await writeRefused(work, step, refused.name, refused.message);
 }
 
-/** True when it waited: then everything has to be looked at again. */
+/** True when it waited: then everything has to be looked at again. Never for longer than may be asked, also when the clock was set back. */
 async function waitForRetryAfter({ context, retryMaxMs, deadlineMs }: Work, step: StepRecord | undefined): Promise<boolean> {
   const { clock } = context.runs;
   if (step?.retryAtMs === undefined) return false;
-  const left = Math.min(step.retryAtMs, (step.endedAtMs ?? 0) + retryMaxMs, deadlineMs) - clock.now();
+  const left = Math.min(Math.min(step.retryAtMs, (step.endedAtMs ?? 0) + retryMaxMs, deadlineMs) - clock.now(), retryMaxMs);
   if (left <= 0) return false;
   await sleep(clock, left);
   return true;

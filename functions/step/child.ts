@@ -41,7 +41,7 @@ export async function undoChild(context: StepContext, message: ChildMessage): Pr
   const record = await claimForChain(runs, await ensureRun(runs, message.run, runBody), message.error);
   if (!record) return nothing;
   const step = stepBody && asStep(stepBody);
-  if (step?.undoState === 'undone') return nothing;
+  if (step && owed(step, record.round ?? 1) === 'nothing') return nothing;
   const child = step?.child === undefined ? undefined : await ended(context, message, step.child);
   if (!child || !step) {
     await stopUnseen(context, message);

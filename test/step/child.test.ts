@@ -78,6 +78,18 @@ describe('the undo of a sub-workflow', () => {
     expect(await reportOf(world)).toMatchObject({ status: 'compensation_failed', undone: ['step1'], left: [{ step: 'billing' }] });
   });
 
+  it('that failed for good is not asked for again in the same round', async () => {
+    const world = createWorld();
+    await family(world, 'completed', { service: { name: 'credit', type: 'http', endpoint: [] } } as unknown as UndoSpec);
+    world.caller.answers('credit', rejected);
+    await world.send(MESSAGE);
+    const calls = world.caller.requests.length;
+
+    expect(await world.send(MESSAGE)).toEqual({ value: { start: false, input: null } });
+
+    expect(world.caller.requests).toHaveLength(calls);
+  });
+
   it.each(['failed', 'compensated', 'cancelled'] as const)('is nothing where the child is %s', async (status) => {
     const world = createWorld();
     await family(world, status);

@@ -258,3 +258,32 @@ describe('a run that fails in thousands of places', () => {
     expect(await world.step(report())).toMatchObject({ cause });
   });
 });
+
+describe('a clock that is set back', () => {
+  it('does not make a call wait for longer than the service may ask', async () => {
+    const world = createWorld();
+    world.caller.answers('s1', { ...unavailable, retryAfterMs: 20_000 }, done(1));
+    await world.send(call(1, { attempts: 2 }));
+    const setBackMs = world.clock.now() - 3_600_000;
+    world.clock.set(setBackMs);
+
+    await world.step(call(1, { attempts: 2, attempt: 1 }));
+
+    expect(world.clock.now() - setBackMs).toBeLessThanOrEqual(30_000);
+  });
+
+  it('does not make a step of a process that has died begin anew while its lease may still last', async () => {
+    const world = createWorld();
+    let calls = 0;
+    world.caller.answers('s1', () => {
+      calls++;
+      throw new Error('killed');
+    });
+    await outcomeOf(world.step(call(1, { attempts: 2 })));
+    world.clock.set(world.clock.now() - 3_600_000);
+
+    expect(await outcomeOf(world.another()(call(1, { attempts: 2, attempt: 1 })))).toMatchObject({ error: 'Maestro.ServiceTimeout' });
+
+    expect(calls).toBe(1);
+  });
+});
