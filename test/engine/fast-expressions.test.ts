@@ -261,6 +261,7 @@ describe('compiled expressions', () => {
     ['$states.input.list.constructor', { list: [{ constructor: 1 }, {}, { constructor: 2 }] }, [1, 2]],
     ['$states.input.constructor.name', { constructor: { name: 'own' } }, 'own'],
     ['$states.input.map', [{ map: 1 }], 1],
+    ["$states.input.a.$lookup('b')", { a: { b: 1 } }, 1],
   ])('%s reads what the data has itself', async (text, input, value) => {
     const { fast, slow } = await both(text, env(input));
     expect(fast).toEqual(slow);

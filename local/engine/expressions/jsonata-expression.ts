@@ -24,7 +24,7 @@ export function jsonataExpression(text: string, services: ExpressionServices): E
   compiled.registerFunction('uuid', () => services.uuid());
   compiled.registerFunction('random', (seed?: number) => (typeof seed === 'number' ? seededRandom(seed) : services.random()));
   compiled.assign('eval', undefined);
-  compiled.registerFunction('lookup', ownMember);
+  compiled.registerFunction('lookup', ownMember, '<x-s:x>');
   compiled.registerFunction(OWN_MEMBER, ownMember);
   readOwnMembers(compiled.ast());
   let evaluations = 0;

@@ -132,7 +132,9 @@ export function createBuiltins(services: ExpressionServices): ReadonlyMap<string
   // With a picture it needs the moment that jsonata keeps for the whole evaluation.
   if (toMillis) builtins.set('toMillis', (args, input, frame) => (args.length > 1 ? bail() : toMillis(args, input, frame)));
   builtins.set('exists', (args) => (args.length === 1 ? args[0] !== undefined : bail()));
-  builtins.set('lookup', ([value, name]) => ownMember(value, name));
+  builtins.set('lookup', (args) =>
+    args.length === 2 && args[0] !== undefined && typeof args[1] === 'string' ? ownMember(args[0], args[1]) : bail(),
+  );
   builtins.set('contains', contains);
   builtins.set('millis', (_args, _input, frame) => frame.env.now);
   builtins.set('now', (args, _input, frame) => (args.length === 0 ? new Date(frame.env.now).toISOString() : bail()));
