@@ -6,12 +6,12 @@ import type { RawError } from '../../shared/protocol/step-message.ts';
 import {
   asRun,
   CLAIM_MS,
+  childStatuses,
   type DeadLetter,
   deadLetter,
   endRun,
   errorInfo,
   failureFields,
-  findRun,
   isFinal,
   listSteps,
   owed,
@@ -149,15 +149,6 @@ function owesAnything(run: RunRecord, steps: StepRecord[], children: ReadonlyMap
     const status = children.get(step.child ?? '');
     return status === 'completed' || (status !== undefined && !isFinal(status));
   });
-}
-
-async function childStatuses(runs: Runs, steps: StepRecord[]): Promise<Map<string, RunStatus>> {
-  const statuses = new Map<string, RunStatus>();
-  for (const { child } of steps) {
-    const found = child === undefined ? undefined : await findRun(runs, child);
-    if (found) statuses.set(found.id, found.status);
-  }
-  return statuses;
 }
 
 /** C4 of the recorder: the undo never came to its report. */

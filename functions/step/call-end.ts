@@ -14,7 +14,7 @@ import {
   stopField,
   writeDone,
 } from '../../shared/runs/index.ts';
-import { facts, look, type Seen, shapeOf, type Work } from './call-work.ts';
+import { facts, kindOf, look, type Seen, shapeOf, type Work } from './call-work.ts';
 import { failure, isRetryable, recordedFailure, type StepError } from './step-error.ts';
 
 /** C2. Undefined: the record does not answer, a call has to be made. */
@@ -148,7 +148,7 @@ export async function writeRefused(work: Work, before: StepRecord | undefined, n
   const record: StepRecord = {
     step: work.message.step,
     at: work.message.at,
-    kind: work.message.op === 'emit' ? 'emit' : 'call',
+    kind: kindOf(work.message),
     startedAtMs: now,
     ...before,
     state: doubt ? 'unknown' : 'not_performed',

@@ -81,6 +81,12 @@ export async function look(work: Work, origin?: string): Promise<Seen> {
   return { run: await ensureRun(context.runs, message.run, runBody, work.deadlineMs), step: stepBody && asStep(stepBody) };
 }
 
+/** What a step's record says that it is. */
+export function kindOf({ op, token }: Message): StepRecord['kind'] {
+  if (op === 'emit') return 'emit';
+  return token === undefined ? 'call' : 'callback';
+}
+
 /** Undefined where there is no breaker, or the configuration is bad: then the call says so. */
 export function originOf({ context, message }: Work): string | undefined {
   if (message.op !== 'call' || !breakerSettings(message.service.breaker)) return undefined;

@@ -12,7 +12,7 @@ import type { Json, JsonObject } from '../../shared/json.ts';
 import type { CallMessage, EmitMessage } from '../../shared/protocol/step-message.ts';
 import { callbackToken, type RunRecord, type StepRecord, stepKey } from '../../shared/runs/index.ts';
 import { finish, fromRecord, writeRefused } from './call-end.ts';
-import { beginWork, callTime, facts, look, type Message, originOf, type Seen, termsOf, type Work } from './call-work.ts';
+import { beginWork, callTime, facts, kindOf, look, type Message, originOf, type Seen, termsOf, type Work } from './call-work.ts';
 import {
   isLive,
   LEASE_MARGIN_MS,
@@ -110,7 +110,7 @@ async function writeStarted(work: Work, before: StepRecord | undefined): Promise
   const record: StepRecord = {
     step: message.step,
     at: message.at,
-    kind: message.op === 'emit' ? 'emit' : message.token === undefined ? 'call' : 'callback',
+    kind: kindOf(message),
     state: 'started',
     attempt: work.attempt,
     owner: me.owner,

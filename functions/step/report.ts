@@ -4,15 +4,14 @@ import type { Json, JsonObject } from '../../shared/json.ts';
 import { isJsonObject } from '../../shared/json.ts';
 import type { ReportMessage, ReportResult } from '../../shared/protocol/step-message.ts';
 import {
+  childStatuses,
   claimForChain,
   deadLetter,
   endRun,
   ensureRun,
   errorInfo,
-  findRun,
   fitLists,
   listSteps,
-  owed,
   type RunRecord,
   type RunStatus,
   readRun,
@@ -35,7 +34,8 @@ export async function report(context: StepContext, message: ReportMessage): Prom
   const before = await ensureRun(runs, message.run, body);
   const record = await claimForChain(runs, before, message.error);
   if (!record) return answer(before, before.status, before.report);
-  const summary = summarizeUndo(record, await listSteps(runs, run.id), await childStatuses(context, record));
+  const steps = await listSteps(runs, run.id);
+  const summary = summarizeUndo(record, steps, await childStatuses(runs, steps));
   const told = undoReport(summary);
   await runs.append(run.id, 'compensation.completed', {
     status: summary.status,
@@ -48,21 +48,6 @@ export async function report(context: StepContext, message: ReportMessage): Prom
     await context.notify?.(deadLetter({ ...record, workflow: message.workflow, version: message.version }, summary));
   await endRun(runs, record, { status: summary.status, error: record.error ?? errorInfo(message.error), report: told });
   return answer(await readRun(runs, run.id), summary.status, told);
-}
-
-async function owesNothing(runs: StepContext['runs'], child: RunRecord): Promise<boolean> {
-  return (await listSteps(runs, child.id)).every((step) => owed(step, child.round ?? 1) === 'nothing');
-}
-
-/** How the sub-workflows of a run ended: theirs is for their own records to say. */
-async function childStatuses({ runs }: StepContext, record: RunRecord): Promise<Map<string, RunStatus>> {
-  const statuses = new Map<string, RunStatus>();
-  for (const { child } of await listSteps(runs, record.id)) {
-    const found = child === undefined ? undefined : await findRun(runs, child);
-    // A child without a single call is on record only when its end is told, perhaps after its parent's undo has passed it: it owes nothing.
-    if (found && !(found.status === 'completed' && (await owesNothing(runs, found)))) statuses.set(found.id, found.status);
-  }
-  return statuses;
 }
 
 function answer(record: RunRecord, status: RunStatus, told: Json | undefined): ReportResult {

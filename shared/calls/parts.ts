@@ -16,7 +16,7 @@ export interface Environment {
 export interface Names {
   env(name: string): string;
   secret(name: string): string;
-  /** Values that may stand in nothing that leaves the call: secrets, and `env` values that stand in headers. */
+  /** Values of `secret.NAME` by name: they may stand in nothing that leaves the call. */
   readonly secrets: ReadonlyMap<string, string>;
 }
 

@@ -9,6 +9,7 @@ export {
   completeCallback,
 } from './callback.ts';
 export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCancel, requestCancel } from './cancel.ts';
+export { childStatuses } from './child-statuses.ts';
 export { CLAIM_MS, claimForChain, undoPass } from './claim.ts';
 export { errorInfo, failureFields } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';

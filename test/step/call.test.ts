@@ -379,3 +379,13 @@ describe('a closed run', () => {
     expect((await world.store.read([{ pk: `RUN#${RUN_ID}`, sk: 'RUN' }]))[0]).toMatchObject({ late: true });
   });
 });
+
+describe('a callback that is refused before it began', () => {
+  it('is recorded as what it is', async () => {
+    const world = createWorld();
+
+    await world.send(call(1, { token: 'task-token', limit: -1 }));
+
+    expect(await step(world)).toMatchObject({ kind: 'callback', state: 'not_performed', failure: { error: 'Maestro.DeadlineExceeded' } });
+  });
+});

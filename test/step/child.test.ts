@@ -78,6 +78,23 @@ describe('the undo of a sub-workflow', () => {
     expect(await reportOf(world)).toMatchObject({ status: 'compensation_failed', undone: ['step1'], left: [{ step: 'billing' }] });
   });
 
+  it('is listed when that request fails, also where no step of the child has an undo of its own', async () => {
+    const world = createWorld();
+    const { undo: _none, ...plain } = call(5, {
+      run: linked({ service: { name: 'credit', type: 'http', endpoint: [] } } as unknown as UndoSpec),
+      at: '0001',
+    });
+    await world.step(call(1));
+    await world.step(plain);
+    await endRun(world.runs, await readRun(world.runs, CHILD_ID), { status: 'completed', output: null });
+    world.caller.answers('credit', rejected);
+
+    await world.send(MESSAGE);
+    await world.send(undo(1));
+
+    expect(await reportOf(world)).toMatchObject({ status: 'compensation_failed', undone: ['step1'], left: [{ step: 'billing' }] });
+  });
+
   it('that failed for good is not asked for again in the same round', async () => {
     const world = createWorld();
     await family(world, 'completed', { service: { name: 'credit', type: 'http', endpoint: [] } } as unknown as UndoSpec);
