@@ -45,7 +45,7 @@ export function maestro(durability: Durability): ContestantFactory {
           clock: systemClock,
         });
         runtime = createRuntime({ dataFolder, durability, caller, holder: { version: 'bench', role: 'execute', urls: {} } });
-        for (const shape of Object.keys(STEPS) as Shape[]) registrations.set(shape, registrationOf(shape, mockUrl));
+        for (const shape of Object.keys(STEPS) as Shape[]) registrations.set(shape, registrationOf(shape, mockUrl, STEPS[shape]));
       },
       async run(shape) {
         const registration = registrations.get(shape);
@@ -62,10 +62,11 @@ export function maestro(durability: Durability): ContestantFactory {
   };
 }
 
-function registrationOf(shape: Shape, mockUrl: string): Registration {
-  const text = `name: ${shape}\nversion: "1"\nservices:\n  mock: { type: http, endpoint: "${mockUrl}", pool: ${POOL} }\nsteps:\n${STEPS[shape]}\n`;
-  const { workflow, diagnostics } = parseWorkflow(text, { file: `${shape}.yaml` });
-  if (!workflow) throw new Error(`maestro: ${shape} does not parse: ${diagnostics[0]?.message}`);
+/** A workflow of these steps over the mock service, compiled. */
+export function registrationOf(id: string, mockUrl: string, steps: string): Registration {
+  const text = `name: ${id}\nversion: "1"\nservices:\n  mock: { type: http, endpoint: "${mockUrl}", pool: ${POOL} }\nsteps:\n${steps}\n`;
+  const { workflow, diagnostics } = parseWorkflow(text, { file: `${id}.yaml` });
+  if (!workflow) throw new Error(`maestro: ${id} does not parse: ${diagnostics[0]?.message}`);
   const { definition, undoDefinition, needs } = compile(workflow);
   const { name, version, execution, timeoutMs } = workflow;
   return { name, version, execution, timeoutMs, definition, undoDefinition, ...needs };
