@@ -9,7 +9,7 @@ const LONG = { MAESTRO_PROPERTY_RUNS: '5000', MAESTRO_FUZZ_RUNS: '100000', MAEST
 
 const STEPS: [name: string, command: string, ...args: string[]][] = [
   ['build', 'node', 'scripts/build.ts'],
-  ['format and lint', 'biome', 'ci', '--error-on-warnings', '.'],
+  ['format and lint', 'biome', 'ci', '--colors=off', '--error-on-warnings', '.'],
   ['floating promises', 'oxlint', '--type-aware', '--deny-warnings'],
   ['types', 'tsc', '-p', '.'],
   ['imports', 'node', 'scripts/check-imports.ts'],

@@ -1,11 +1,11 @@
 // The embedded runtime as it is, with services that answer by script and a clock that jumps: whole runs, from outside.
 
+import { createRuntime, machineArn, type Registration, type Runtime, type RunView } from '../../local/runtime/index.ts';
 import { createMockCaller } from '../../local/simulate/mock-caller.ts';
 import type { MockReply, MockRequest, SimulatedCall } from '../../local/simulate/types.ts';
 import { createVirtualClock, type VirtualClock } from '../../local/simulate/virtual-clock.ts';
-import { createRuntime, machineArn, type Registration, type Runtime, type RunView } from '../../local/runtime/index.ts';
-import { compile } from '../../shared/compiler/index.ts';
 import type { CallOutcome, FailureDetail } from '../../shared/calls/types.ts';
+import { compile } from '../../shared/compiler/index.ts';
 import type { Json, JsonObject } from '../../shared/json.ts';
 import { isJsonObject } from '../../shared/json.ts';
 import { findRun, listSteps, type RunRecord, type StepRecord } from '../../shared/runs/index.ts';
