@@ -33,7 +33,8 @@ function failureLines(run: RunView, color: boolean): string[] {
   for (const left of run.left) lines.push(`  ${red('not undone', color)}: ${entryText(left)}`);
   for (const step of run.unresolved)
     lines.push(`  ${red('unresolved', color)}: ${entryText(step)} may have been performed, and nobody undid it`);
-  for (const step of run.irreversible) lines.push(`  ${yellow('irreversible', color)}: ${entryText(step)} was performed and has no undo`);
+  for (const step of run.irreversible)
+    lines.push(`  ${yellow('irreversible', color)}: ${entryText(step)} was performed, or may have been, and has no undo`);
   if (run.left.length > 0) lines.push(`  \`maestro undo ${run.id}\` tries again what is left.`);
   return lines;
 }
