@@ -179,7 +179,7 @@ function report(context: Context, frame: Frame, overrides: Overrides): Json {
 }
 
 function itemReport(resultCode: string | null, settle: boolean): Json {
-  if (resultCode === null) return settle ? {} : null;
+  if (resultCode === null) return {};
   return settle ? { o: wrap(resultCode) } : wrap(resultCode);
 }
 
