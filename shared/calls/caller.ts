@@ -1,7 +1,7 @@
 // The one door to services: takes a resolved request, looks up the names it uses, makes the call over its transport, answers an outcome.
 //
 //   C1. `call` never rejects: whatever happens is an outcome.
-//   C2. No value of `secret.NAME` stands in an outcome, a message or an origin.
+//   C2. No value of `secret.NAME`, and none of `env.NAME` but a host, stands in an outcome, a message or an origin.
 //   C3. Every connection goes through the egress gate (`egress.ts`).
 
 import type { Clock } from '../clock.ts';
@@ -66,7 +66,7 @@ export function createCaller(options: CallerOptions): Caller {
     async call(request, signal) {
       let names: Names | undefined;
       try {
-        const found = namesFor(partsOf(request), environment);
+        const found = namesFor(request.service.endpoint, sentParts(request), environment);
         names = found instanceof Promise ? await found : found;
         return await dispatch(request, names, signal);
       } catch (error) {
@@ -92,8 +92,7 @@ export function createCaller(options: CallerOptions): Caller {
   };
 }
 
-function* partsOf({ service, method }: CallSpec): Iterable<CallSpec['service']['endpoint']> {
-  yield service.endpoint;
+function* sentParts({ service, method }: CallSpec): Iterable<CallSpec['service']['endpoint']> {
   if (method) yield method;
   for (const { value } of service.headers ?? []) yield value;
 }

@@ -16,7 +16,10 @@ export interface Environment {
 export interface Names {
   env(name: string): string;
   secret(name: string): string;
-  /** Values of `secret.NAME` by name: they may stand in nothing that leaves the call. */
+  /**
+   * What may stand in nothing that leaves the call, by name (`secret.NAME`, `env.NAME`), longer ones first: every secret, and what of the
+   * environment is sent. (A host that comes from the environment is no secret: the breaker's key is made of it.)
+   */
   readonly secrets: ReadonlyMap<string, string>;
 }
 
@@ -50,6 +53,8 @@ export function describeParts(parts: readonly Part[]): string {
     .join('');
 }
 
+const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
+
 /** No names at all: for calls that use none, so that they wait for nothing. */
 const NO_NAMES: Names = {
   env: missingEnv,
@@ -59,33 +64,57 @@ const NO_NAMES: Names = {
 
 /**
  * Looks up every secret that the parts name. Answers at once, without a promise, when there is none to wait for.
+ * @param sent Parts of headers and method.
  * @throws {CallFailure} BadConfiguration, naming the secret that is missing; its value is in no message.
  */
-export function namesFor(lists: Iterable<readonly Part[]>, environment: Environment): Names | Promise<Names> {
-  let wanted: Set<string> | undefined;
-  let usesEnv = false;
-  for (const parts of lists) {
-    for (const part of parts) {
-      if (typeof part === 'string') continue;
-      if ('secret' in part) (wanted ??= new Set()).add(part.secret);
-      else if ('env' in part) usesEnv = true;
-    }
+export function namesFor(endpoint: readonly Part[], sent: Iterable<readonly Part[]>, environment: Environment): Names | Promise<Names> {
+  const wanted = { env: new Set<string>(), secret: new Set<string>() };
+  let usesNames = collectNames(endpoint, wanted);
+  for (const name of wanted.env) if (isAddress(endpoint, name)) wanted.env.delete(name);
+  for (const parts of sent) usesNames = collectNames(parts, wanted) || usesNames;
+  if (!usesNames) return NO_NAMES;
+  const hidden: [name: string, value: string][] = [];
+  for (const name of wanted.env) hidden.push([`env.${name}`, environment.env(name) ?? '']);
+  return wanted.secret.size === 0 ? knownNames(environment, hidden) : resolveSecrets(wanted.secret, hidden, environment);
+}
+
+/** Adds the names that the parts use; true if there are any. */
+function collectNames(parts: readonly Part[], wanted: { env: Set<string>; secret: Set<string> }): boolean {
+  let found = false;
+  for (const part of parts) {
+    if (typeof part === 'string' || 'v' in part) continue;
+    if ('secret' in part) wanted.secret.add(part.secret);
+    else wanted.env.add(part.env);
+    found = true;
   }
-  if (!wanted) return usesEnv ? knownNames(environment, new Map()) : NO_NAMES;
-  return resolveSecrets(wanted, environment);
+  return found;
 }
 
-async function resolveSecrets(wanted: ReadonlySet<string>, environment: Environment): Promise<Names> {
+/** True if a variable stands only where the endpoint says which host: before its path begins. */
+function isAddress(endpoint: readonly Part[], name: string): boolean {
+  let before = '';
+  for (const part of endpoint) {
+    if (typeof part !== 'string' && 'env' in part && part.env === name && /[/?#]/.test(before.replace(SCHEME, ''))) return false;
+    before += typeof part === 'string' ? part : 'x';
+  }
+  return true;
+}
+
+async function resolveSecrets(
+  wanted: ReadonlySet<string>,
+  hidden: readonly (readonly [name: string, value: string])[],
+  environment: Environment,
+): Promise<Names> {
   const found = await Promise.all([...wanted].map(async (name) => [name, await environment.secret(name)] as const));
-  const secrets = new Map<string, string>();
-  for (const [name, value] of found) secrets.set(name, value ?? missingSecret(name));
-  return knownNames(environment, secrets);
+  return knownNames(environment, [...hidden, ...found.map(([name, value]) => [`secret.${name}`, value ?? missingSecret(name)] as const)]);
 }
 
-function knownNames(environment: Environment, secrets: ReadonlyMap<string, string>): Names {
+/** Longer values first: one may be the beginning of another, whose rest would be left. */
+function knownNames(environment: Environment, hidden: readonly (readonly [name: string, value: string])[]): Names {
+  const secrets = new Map(hidden.toSorted(([, a], [, b]) => b.length - a.length));
   return {
     env: (name) => environment.env(name) ?? missingEnv(name),
-    secret: (name) => secrets.get(name) ?? missingSecret(name),
+    secret: (name) => secrets.get(`secret.${name}`) ?? missingSecret(name),
     secrets,
   };
 }

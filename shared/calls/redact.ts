@@ -1,5 +1,5 @@
-// Takes secrets out of what a service answered. A service may echo the header that it was sent; no value of `secret.NAME` may reach a
-// record, an error or a history that way.
+// Takes secrets out of what a service answered. A service may echo the header that it was sent; no value of `secret.NAME`, and
+// none of `env.NAME` that is sent, may reach a record, an error or a history that way.
 
 import { isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts';
 
@@ -7,16 +7,16 @@ import { isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts';
 const MIN_SECRET_CHARS = 6;
 
 /**
- * Replaces every secret in a text by `[secret.NAME]`, as it stands and in the ways that a service would write it: inside JSON,
- * percent-encoded, and in base64 (Basic authorization).
- * @param secrets Name to value.
+ * Replaces every secret in a text by its name (`[secret.NAME]`, `[env.NAME]`), as it stands and in the ways that a service would write it:
+ * inside JSON, percent-encoded, and in base64 (Basic authorization).
+ * @param secrets Name to value, longer values first.
  */
 export function redact(text: string, secrets: ReadonlyMap<string, string>): string {
   if (secrets.size === 0) return text;
   let clean = text;
   for (const [name, value] of secrets) {
     if (value.length < MIN_SECRET_CHARS) continue;
-    for (const form of formsOf(value)) if (clean.includes(form)) clean = clean.replaceAll(form, `[secret.${name}]`);
+    for (const form of formsOf(value)) if (clean.includes(form)) clean = clean.replaceAll(form, `[${name}]`);
   }
   return clean;
 }
@@ -34,6 +34,11 @@ export function redactJson(value: Json, secrets: ReadonlyMap<string, string>): J
 
 function formsOf(value: string): Set<string> {
   const inJson = JSON.stringify(value).slice(1, -1);
+  // A service may quote in its JSON what is JSON already.
+  const inJsonTwice = JSON.stringify(inJson).slice(1, -1);
   const base64 = Buffer.from(value).toString('base64');
-  return new Set([value, inJson, inJson.replaceAll('/', '\\/'), encodeURIComponent(value), base64]);
+  // A header's value is received without the blanks around it.
+  const trimmed = value.trim();
+  const received = trimmed.length < MIN_SECRET_CHARS ? value : trimmed;
+  return new Set([value, received, inJson, inJsonTwice, inJson.replaceAll('/', '\\/'), encodeURIComponent(value), base64]);
 }

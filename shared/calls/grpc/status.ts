@@ -34,7 +34,7 @@ export function judgeStatus(error: ServiceError, label: GrpcLabel, answered: boo
   const name = Status[error.code] ?? String(error.code);
   const text = excerpt(redact(error.details ?? '', secrets));
   const retryAfterMs = pushbackMs(error.metadata);
-  const detail: FailureDetail = { ...label, status: name, body: text, ...requestId(error.metadata) };
+  const detail: FailureDetail = { ...label, status: name, body: text, ...requestId(error.metadata, secrets) };
   // grpc-js gives its own limit the status of a server's quota. A server that refuses the request for its size sends no headers first.
   if (answered && error.code === Status.RESOURCE_EXHAUSTED && text.startsWith('Received message larger than max')) {
     return {
@@ -64,7 +64,7 @@ function pushbackMs(metadata: Metadata | undefined): number | undefined {
   return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
 }
 
-function requestId(metadata: Metadata | undefined): FailureDetail {
+function requestId(metadata: Metadata | undefined, secrets: ReadonlyMap<string, string>): FailureDetail {
   const value = metadata?.get('x-request-id')[0];
-  return typeof value === 'string' && /^[\w.:/+=@-]{1,200}$/.test(value) ? { requestId: value } : {};
+  return typeof value === 'string' && /^[\w.:/+=@-]{1,200}$/.test(value) ? { requestId: redact(value, secrets) } : {};
 }

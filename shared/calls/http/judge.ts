@@ -34,12 +34,12 @@ export function judgeAnswer(
 ): CallOutcome | Promise<CallOutcome> {
   const { status, headers } = answer;
   if (status >= 200 && status < 300) {
-    if (answer.cut) return unusable(label, answer, cutMessage(answer));
+    if (answer.cut) return unusable(label, answer, secrets, cutMessage(answer));
     const encoding = headers['content-encoding'];
     if (answer.body.length > 0 && encoding !== undefined && encoding !== '' && encoding !== 'identity') {
       return decompress(answer.body, String(encoding)).then(
         (body) => readBody({ ...answer, body }, label, secrets),
-        () => unusable(label, answer, 'its body could not be decompressed, or is over 10 MB when it is'),
+        () => unusable(label, answer, secrets, 'its body could not be decompressed, or is over 10 MB when it is'),
       );
     }
     return readBody(answer, label, secrets);
@@ -50,7 +50,7 @@ export function judgeAnswer(
     outcome: status >= 400 && status < 500 && !UNKNOWN_4XX.has(status) ? 'not_performed' : 'unknown',
     error: UNAVAILABLE.has(status) ? 'Maestro.ServiceUnavailable' : 'Maestro.ServiceRejected',
     message: `service "${label.service}" answered ${status} to ${label.method}${isRedirect ? ': a redirect that is not followed (another host, or not safe to repeat)' : ''}`,
-    detail: { ...label, ...answerDetail(answer), body: excerpt(redact(answer.body.toString('utf8'), secrets)) },
+    detail: { ...label, ...answerDetail(answer, secrets), body: excerpt(redact(answer.body.toString('utf8'), secrets)) },
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }
@@ -93,15 +93,15 @@ function readBody(answer: Answer, label: CallLabel, secrets: ReadonlyMap<string,
   const text = body.toString('utf8');
   if (!JSON_TYPE.test(headers['content-type'] ?? '')) return { outcome: 'done', value: redact(text, secrets), status };
   const read = readJson(text, secrets);
-  return 'problem' in read ? unusable(label, answer, `its JSON ${read.problem}`) : { outcome: 'done', value: read.value, status };
+  return 'problem' in read ? unusable(label, answer, secrets, `its JSON ${read.problem}`) : { outcome: 'done', value: read.value, status };
 }
 
-function unusable(label: CallLabel, answer: Answer, what: string): CallOutcome {
+function unusable(label: CallLabel, answer: Answer, secrets: ReadonlyMap<string, string>, what: string): CallOutcome {
   return {
     outcome: 'unusable',
     error: 'Maestro.BadResponse',
     message: `service "${label.service}" answered ${answer.status} to ${label.method}, but ${what}: it was performed, its answer cannot be used`,
-    detail: { ...label, ...answerDetail(answer) },
+    detail: { ...label, ...answerDetail(answer, secrets) },
   };
 }
 
@@ -110,9 +110,9 @@ function cutMessage({ cut }: Answer): string {
   return cut === 'network' ? 'its body was cut off' : 'its body did not end in time';
 }
 
-function answerDetail({ status, headers }: Answer): FailureDetail {
+function answerDetail({ status, headers }: Answer, secrets: ReadonlyMap<string, string>): FailureDetail {
   const requestId = requestIdOf(headers);
-  return { status, ...(requestId === undefined ? {} : { requestId }) };
+  return { status, ...(requestId === undefined ? {} : { requestId: redact(requestId, secrets) }) };
 }
 
 /** The service's own id of the request, for whoever asks there; only what looks like an id. */
