@@ -54,7 +54,7 @@ export function beginWork(context: StepContext, message: Message): Work {
   const service = message.op === 'call' ? message.service.timeout : undefined;
   // A callback's own timeout is the wait for the answer; its request has the service's.
   const timeoutMs = (message.token === undefined ? message.timeout : undefined) ?? service ?? DEFAULT_TIMEOUT_MS;
-  const retryMax = message.op === 'call' ? message.service.retryMax : undefined;
+  const retryMax = message.op === 'call' ? (message.retryMax ?? message.service.retryMax) : undefined;
   const retryMaxMs = (message.attempts ?? 1) > 1 ? (retryMax ?? DEFAULT_RETRY_MAX_MS) : 0;
   const me = invocation(context, timeoutMs, retryMaxMs);
   return {

@@ -112,7 +112,7 @@ export async function performUndo(work: UndoWork, step: StepRecord, spec: UndoSp
     return false;
   }
   const timeoutMs = spec.timeout ?? spec.service.timeout ?? DEFAULT_TIMEOUT_MS;
-  const retryMaxMs = spec.service.retryMax ?? DEFAULT_RETRY_MAX_MS;
+  const retryMaxMs = spec.retryMax ?? spec.service.retryMax ?? DEFAULT_RETRY_MAX_MS;
   const me = invocation(context, timeoutMs, retryMaxMs);
   const waitMs = Math.min((step.undoRetryAtMs ?? 0) - clock.now(), retryMaxMs);
   if (waitMs > 0) await sleep(clock, waitMs);

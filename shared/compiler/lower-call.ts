@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../json.ts';
 import { FUNCTION_GONE, RETRYABLE } from '../protocol/errors.ts';
 import { toPointer } from '../protocol/pointer.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
-import type { CallStep, Compensate, EmitStep, Expr, Template } from '../workflow/index.ts';
+import type { CallStep, Compensate, EmitStep, Expr, Retry, Service, Template } from '../workflow/index.ts';
 import type { AslState } from './asl.ts';
 import { catchers, goOn, type Lowered, leave } from './exit.ts';
 import { expressionCode, literalValue, templateCode, templateValue, textCode, wrap } from './expression/index.ts';
@@ -81,6 +81,7 @@ function callMessage(site: Site<CallStep>): JsonObject {
     ...methodFields(step.method, (expr) => wrap(expressionCode(expr, scope))),
     ...(input ? { input: templateValue(input, scope) } : {}),
     ...(step.timeoutMs !== null && step.await === null ? { timeout: step.timeoutMs } : {}),
+    ...(attempts > 1 ? retryMaxField(step.retry, service) : {}),
     ...recordFields(site, step.compensate, attempts),
     ...(step.select ? { select: step.select.map((path) => literalValue(toPointer(path))) } : {}),
     ...(step.await ? { token: '{% $states.context.Task.Token %}' } : {}),
@@ -133,6 +134,11 @@ function budgetField(frame: Frame, step: CallStep): { budget?: Json } {
   return { budget: wrap(`$max([${SMALLEST_BUDGET}, $min([${frame.budget}, $floor(${COLLECTED_BYTES} / (${divisor}))])])`) };
 }
 
+/** The service's is in its configuration. */
+function retryMaxField(own: Retry | null, service: Service): { retryMax?: number } {
+  return own === null || own.maxMs === service.retry.maxMs ? {} : { retryMax: own.maxMs };
+}
+
 /** `UndoSpec` as a template: what only the answer or the failure knows is `$late`. */
 export function undoSpec(context: Context, frame: Frame, place: Place, compensate: Compensate, ownOutput: string | null): JsonObject {
   const now = scopeOf(context, frame, place);
@@ -142,6 +148,7 @@ export function undoSpec(context: Context, frame: Frame, place: Place, compensat
     ...methodFields(compensate.method, (expr) => lateExpr(context, frame, place, expr, ownOutput)),
     ...(compensate.input ? { input: lateTemplate(context, frame, place, compensate.input, ownOutput) } : {}),
     ...(compensate.timeoutMs !== null ? { timeout: compensate.timeoutMs } : {}),
+    ...retryMaxField(compensate.retry, service),
     ...(compensate.onUnknown ? { onUnknown: true } : {}),
   };
 }

@@ -120,7 +120,7 @@ function undoState(context: Context, { step, place }: Node, source: ChainSource,
   return {
     Type: 'Task',
     Resource: 'arn:aws:states:::lambda:invoke',
-    TimeoutSeconds: Math.ceil(timeoutMs / 1000) + 30 + Math.ceil((service?.retry.maxMs ?? 30_000) / 1000),
+    TimeoutSeconds: Math.ceil(timeoutMs / 1000) + 30 + Math.ceil((compensate?.retry?.maxMs ?? service?.retry.maxMs ?? 30_000) / 1000),
     Arguments: { FunctionName: source.stepFunction, Payload: payload },
     Retry: undoRetriers(context, retry, service?.breaker?.openMs),
     Catch: [{ ErrorEquals: ['States.ALL'], Next: next }],

@@ -68,6 +68,8 @@ export interface CallSpec {
 export interface UndoSpec extends CallSpec {
   /** ms; default the service's. */
   timeout?: number;
+  /** ms; the most of a `Retry-After` that is waited for, where the undo says so itself. Default the service's. */
+  retryMax?: number;
   /** Undo also when it is not known whether the step was performed. */
   onUnknown?: true;
 }
@@ -107,6 +109,8 @@ export interface CallMessage extends CallSpec {
   limit: number;
   /** ms; the step's own timeout where it has one. */
   timeout?: number;
+  /** ms; the most of a `Retry-After` that is waited for, where the step says so itself. Default the service's. */
+  retryMax?: number;
   undo?: UndoSpec;
   /** Paths of the result that later templates read, as JSON Pointers. Left out: all of it is read. `[]`: nothing is. */
   keep?: string[];
