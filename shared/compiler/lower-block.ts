@@ -271,7 +271,7 @@ function makesResult(step: Step): boolean {
 }
 
 function fieldName(name: string): string {
-  return name === 'and' || name === 'or' || name === 'in' ? `\`${name}\`` : name;
+  return /^(?:and|or|in|true|false|null)$/.test(name) ? `\`${name}\`` : name;
 }
 
 function codeOfLast(place: Place): string {
