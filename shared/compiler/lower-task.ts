@@ -180,8 +180,7 @@ export function lowerEmit(site: Site<EmitStep>): Lowered {
           },
         ],
       };
-  const after = goOn(exit);
-  const goesOn = step.onError === 'continue' ? { ...after } : null;
+  const goesOn = step.onError === 'continue' ? goOn(exit) : null;
   state.Catch = catchers(caughtFailure(context, frame, step), goesOn);
   leave(state, exit);
   return { enter: { kind: 'goto', state: step.id, callsStep: throughStep }, states: [[step.id, state]] };
