@@ -35,9 +35,12 @@ export function createReporter(text: string, file: string): Reporter {
     hasErrors: () => errors > 0,
     list(pathAt) {
       const sorted = found.toSorted((a, b) => a.span.start - b.span.start || a.code.localeCompare(b.code));
-      return sorted.map(({ code, span, message, hint }) => {
+      return sorted.map(({ code, span: raw, message, hint }) => {
+        // A scalar that the text breaks off in can end one unit behind it.
+        const start = Math.min(raw.start, text.length);
+        const span = { start, end: Math.min(Math.max(raw.end, start), text.length) };
         const from = position(span.start);
-        const to = position(Math.max(span.end, span.start));
+        const to = position(span.end);
         return {
           code,
           severity: CATALOGUE[code].severity,
