@@ -13,12 +13,15 @@ import { type Analysis, namesMade } from './analyse.ts';
 import { DEFAULT_BUDGET } from './limits.ts';
 import { expression } from './runtime-code.ts';
 
-/** JSONata 2.0.6's functions, those that Step Functions adds, and names with a meaning of their own. */
+/**
+ * JSONata 2.0.6's functions, those that Step Functions adds, and names with a meaning of their own. JSONata asks its variables for
+ * `hasOwnProperty`: one of that name makes every later look-up fail.
+ */
 const TAKEN =
   'states sum count max min average string substring substringBefore substringAfter lowercase uppercase length trim pad match contains replace split join ' +
   'formatNumber formatBase formatInteger parseInteger number floor ceil round abs sqrt power random boolean not map zip filter single reduce sift keys ' +
   'lookup append exists spread merge reverse each error assert type sort shuffle distinct base64encode base64decode encodeUrlComponent encodeUrl ' +
-  'decodeUrlComponent decodeUrl eval toMillis fromMillis clone now millis parse hash uuid partition range';
+  'decodeUrlComponent decodeUrl eval toMillis fromMillis clone now millis parse hash uuid partition range hasOwnProperty';
 
 /** Gives out variable names, each once. Names beginning with `_` and a digit or a single letter of the generated code are never given. */
 export class VariableNames {
