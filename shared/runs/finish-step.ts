@@ -62,13 +62,14 @@ export async function writeDone(
   const [body] = await store.read([key]);
   const now = body && asStep(body);
   if (!now) return undefined;
-  const late = now.state === 'unknown' && (now.undoState === undefined || now.undoState === 'unresolved');
+  const late = now.state === 'unknown' && now.undoState !== 'undone' && now.undoState !== 'started';
   if (!late && now.state !== 'started') return undefined;
   // Before the record: a process that dies in between has told the sweep to look, and not the other way round.
   if (late) await noteLateNow(runs, runId, record);
   const written: StepRecord = { ...record, state: late ? 'done_late' : 'done' };
-  // Listed as unresolved in this round: the next one undoes it.
+  // Listed in this round, as unresolved or because its undo failed without this answer: the next one undoes it.
   if (now.undoState) Object.assign(written, { undoState: now.undoState, undoRound: now.undoRound ?? 0 });
+  if (now.undoFailure) written.undoFailure = now.undoFailure;
   const condition = { equals: { state: now.state, owner: now.owner, undoState: now.undoState ?? null } };
   return (await store.put(key, written as unknown as JsonObject, condition, options.expiresAt)) ? written : undefined;
 }
