@@ -43,7 +43,6 @@ export {
   compensateOf,
   innerLists,
   namesAfter,
-  namesMadeBy,
   type StepList,
   topLevelOutputs,
   walkExpr,
