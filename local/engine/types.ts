@@ -55,20 +55,7 @@ export interface PutEventsResult {
 }
 
 /** EventBridge's "Step Functions Execution Status Change". Times in epoch ms. */
-export interface ExecutionStatusChange {
-  executionArn: string;
-  stateMachineArn: string;
-  name: string;
-  status: ExecutionStatus;
-  startDate: number;
-  stopDate: number | null;
-  /** JSON text. */
-  input: string;
-  /** JSON text. */
-  output: string | null;
-  error: string | null;
-  cause: string | null;
-}
+export type ExecutionStatusChange = ExecutionDescription;
 
 export interface EngineOptions {
   database: Database;

@@ -88,9 +88,8 @@ export function compile(checked: Workflow, options: CompileOptions = {}): Compil
   const states: NamedState[] = [...body.states];
   if (done.used()) states.push([DONE, { Type: 'Succeed' }]);
   if (workflow.execution === 'express') states.push([END, endState(context)]);
-  const canFail = needsFailed(states);
   if (context.analysis.hasChain) states.push(...undoChain(context, ownChain(context)));
-  else if (canFail) states.push(failedState(context));
+  else if (needsFailed(states)) states.push(failedState(context));
   addPrelude(body.enter, states, context.shared.assign());
   const definition = machine(context, body.enter, states, backstopSeconds(workflow));
   const undoDefinition = context.analysis.hasChain ? undoMachine(context) : null;

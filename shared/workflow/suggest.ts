@@ -1,5 +1,7 @@
 // "Did you mean": the nearest of the names that would have been right.
 
+import { editDistance } from '../edit-distance.ts';
+
 /** Names longer than this are not compared: the cost is the product of the lengths. */
 const MAX_COMPARED_CHARS = 64;
 /** The rest are not looked at: a file can have as many names as mistakes. */
@@ -32,21 +34,4 @@ export function nearest(text: string, candidates: Iterable<string>): string | nu
 export function didYouMean(text: string, candidates: Iterable<string>): string | undefined {
   const name = nearest(text, candidates);
   return name === null ? undefined : `did you mean "${name}"?`;
-}
-
-/** Optimal string alignment distance. */
-export function editDistance(a: string, b: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replace = (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      let cost = Math.min(replace, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1);
-      row.push(cost);
-    }
-    [beforeLast, last] = [last, row];
-  }
-  return last[b.length] ?? 0;
 }
