@@ -1,6 +1,6 @@
 // Enforces the direction of imports between the rooms and forbids circles. Run by `npm run verify`.
 //
-//   cli → local → functions → shared;  inside shared: see SHARED. A folder is entered by its `index.ts` where it has one.
+//   cli → local → functions → shared;  cli → sdk;  infra → shared (functions by path only);  inside shared: see SHARED. A folder is entered by its `index.ts` where it has one.
 
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,9 @@ const ROOMS: { [room: string]: string[] } = {
   shared: [],
   functions: ['shared'],
   local: ['functions', 'shared'],
-  cli: ['local', 'functions', 'shared'],
+  cli: ['local', 'functions', 'shared', 'sdk'],
+  infra: ['shared'],
+  sdk: [],
   scripts: ['shared'],
   examples: [],
 };
@@ -25,13 +27,18 @@ const SHARED: { [folder: string]: string[] } = {
   store: [],
   calls: ['protocol', 'store'],
   breaker: ['store', 'protocol'],
-  runs: ['store', 'protocol', 'calls', 'breaker'],
+  runs: ['store', 'protocol', 'calls', 'breaker', 'contract', 'workflow'],
+  contract: [],
+  audit: ['contract', 'store'],
+  keys: ['contract', 'store'],
+  orchestrate: ['contract', 'runs', 'audit', 'keys', 'workflow', 'compiler', 'protocol', 'store', 'breaker'],
+  triggers: ['workflow', 'orchestrate', 'protocol'],
   observe: ['calls', 'protocol'],
 };
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s*['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g;
 
-const files = globSync('{shared,functions,local,cli,scripts,examples,bench}/**/*.ts', { cwd: ROOT }).sort();
+const files = globSync('{shared,functions,local,cli,infra,sdk,scripts,examples,bench}/**/*.ts', { cwd: ROOT }).sort();
 const graph = new Map<string, { to: string; typeOnly: boolean }[]>();
 const problems: string[] = [];
 
