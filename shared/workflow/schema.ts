@@ -181,7 +181,12 @@ export const STEP_SCHEMAS = {
     until: text.optional().describe('Until when: an expression that gives an ISO 8601 time.'),
   }),
   set: z.strictObject({ ...common, set: z.record(valueName, json).describe('Names and their values.') }),
-  checkpoint: z.strictObject({ ...common, ...onError, ...named, checkpoint }),
+  checkpoint: z.strictObject({
+    ...common,
+    ...onError,
+    ...named,
+    checkpoint: checkpoint.describe('What is asked, and of what kind the answer is.'),
+  }),
   workflow: z.strictObject({
     ...common,
     ...onError,
