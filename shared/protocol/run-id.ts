@@ -6,6 +6,9 @@ import type { RunRef } from './step-message.ts';
 /** Executions that Maestro started under a public id: `run_` and a ULID. */
 const PUBLIC_NAME = /^run_[0-9A-HJKMNP-TV-Z]{26}$/;
 
+/** Digits of a public id, as in a ULID (Crockford's base 32). */
+const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
 /** Key of a run in the store: names are unique only per state machine and for 90 days, so the start time belongs to it. */
 export function runKey([executionArn, startTime]: RunRef | readonly [string, string]): string {
   return `${executionArn}|${startTime}`;
@@ -27,4 +30,19 @@ export function publicRunId(ref: RunRef | readonly [string, string]): string {
  */
 export function childExecutionName(ref: RunRef | readonly [string, string], at: string): string {
   return `${publicRunId(ref).slice(0, 40)}.${createHash('sha256').update(at).digest('hex').slice(0, 24)}`;
+}
+
+/**
+ * Public id of a run whose start may be asked for more than once: `run_` and 26 digits of the SHA-256 of the workflow's name and the text. The same
+ * two are the same run, whoever asks and however often (a Standard execution of the same name starts once).
+ * @param text what tells one start from another, such as the id of the event that caused it
+ */
+export function dedupeName(workflow: string, text: string): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([workflow, text]))
+    .digest();
+  let digits = '';
+  // 26 bytes of 32, one digit each: 130 bits.
+  for (let index = 0; index < 26; index++) digits += DIGITS[(hash[index] ?? 0) % DIGITS.length];
+  return `run_${digits}`;
 }

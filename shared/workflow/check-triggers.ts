@@ -1,7 +1,8 @@
 // Triggers: what EventBridge takes as a pattern or schedule, and what their input may be made of.
 
 import type { CheckContext } from './check-context.ts';
-import type { Expr, Template } from './model.ts';
+import { eventPathOf } from './event-path.ts';
+import type { Template } from './model.ts';
 import type { Reporter } from './reporter.ts';
 import { keySpan, valueSpan } from './sources.ts';
 import { didYouMean } from './suggest.ts';
@@ -24,7 +25,7 @@ export function checkTriggers({ workflow, sources, reporter }: CheckContext): vo
         reporter.report('MST2212', valueSpan(sources, trigger, 'schedule'), fault, 'write "rate(5 minutes)" or "cron(0 12 * * ? *)"');
       continue;
     }
-    if (trigger.dedupe !== null && !isEventPath(trigger.dedupe))
+    if (trigger.dedupe !== null && eventPathOf(trigger.dedupe) === null)
       reporter.report('MST2212', trigger.dedupe.span, '`dedupe` is a path into the event', 'write "{{ .event.detail.id }}"');
     checkPattern(sources.get(trigger) ?? null, reporter);
     if (Object.keys(trigger.pattern).length === 0)
@@ -81,7 +82,7 @@ function checkInput(template: Template | null, reporter: Reporter): void {
   if (template === null || template.kind === 'literal') return;
   if (template.kind === 'list') for (const item of template.items) checkInput(item, reporter);
   else if (template.kind === 'object') for (const [, value] of template.entries) checkInput(value, reporter);
-  else if (template.kind === 'text' || !isEventPath(template.expr)) {
+  else if (template.kind === 'text' || eventPathOf(template.expr) === null) {
     reporter.report(
       'MST2212',
       template.span,
@@ -89,8 +90,4 @@ function checkInput(template: Template | null, reporter: Reporter): void {
       'write "{{ .event.detail.id }}"; compute in a `set` step',
     );
   }
-}
-
-function isEventPath(expr: Expr): boolean {
-  return expr.kind === 'path' && expr.root === 'event' && expr.steps.every((step) => step.kind === 'name');
 }

@@ -4,6 +4,7 @@ export { checkWorkflowSet } from './check-workflow-set.ts';
 export type { Diagnostic, Severity } from './diagnostics.ts';
 export { CATALOGUE, type CatalogueEntry, type DiagnosticCode } from './diagnostics-catalogue.ts';
 export { formatDuration, parseDuration } from './duration.ts';
+export { parseEventPath } from './event-path.ts';
 export { FUNCTIONS, type FunctionSpec } from './expression/functions.ts';
 export { printExpr } from './expression/print.ts';
 export { formatDiagnostic, locateDiagnostics } from './format-diagnostic.ts';

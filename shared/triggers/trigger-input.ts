@@ -1,0 +1,67 @@
+// What a trigger gives to the run that it starts. Triggers are read as they stand in the file: the starter and the local bus know no more of them.
+
+import { getOwn, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts';
+import { parseEventPath } from '../workflow/index.ts';
+
+/**
+ * The input of the run.
+ *
+ * The trigger's `input` with each `{{ .event.path }}` in place of its value; what the event does not have is null. Without an `input` the whole
+ * event. A path through a list reads every item, as elsewhere in the language: a list of what was found, the bare value where it is one.
+ *
+ * @param trigger as it stands in the file
+ */
+export function triggerInput(trigger: Json, event: JsonObject): Json {
+  const template = isJsonObject(trigger) ? getOwn(trigger, 'input') : undefined;
+  return template === undefined ? event : fill(template, event);
+}
+
+/**
+ * What tells this start from others of the same workflow: for `startTriggered` and, with the workflow's name, for `dedupeName`.
+ *
+ * The value at the trigger's `dedupe` path, so that two events about one order are one run; where there is no `dedupe`, or nothing at its path, the
+ * event's own id (the scheduled time of a schedule), so that an event that is delivered twice starts once.
+ *
+ * @param index place of the trigger in the workflow's `triggers`
+ */
+export function dedupeText(trigger: Json, index: number, event: JsonObject): string {
+  const written = isJsonObject(trigger) ? getOwn(trigger, 'dedupe') : undefined;
+  const path = typeof written === 'string' ? parseEventPath(written.trim()) : null;
+  const value = path === null ? null : valueAt(event, path);
+  if (value !== null) return `dedupe ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  if (isSchedule(trigger)) return `schedule ${index} ${event['time']}`;
+  return `event ${index} ${event['id']}`;
+}
+
+/** True for a trigger `{schedule: …}`. */
+export function isSchedule(trigger: Json): boolean {
+  return isJsonObject(trigger) && Object.hasOwn(trigger, 'schedule');
+}
+
+function fill(template: Json, event: JsonObject): Json {
+  if (typeof template === 'string') {
+    const path = parseEventPath(template);
+    return path === null ? template : valueAt(event, path);
+  }
+  if (Array.isArray(template)) return template.map((item) => fill(item, event));
+  if (!isJsonObject(template)) return template;
+  const filled: JsonObject = {};
+  for (const [key, value] of Object.entries(template)) setOwn(filled, key, fill(value, event));
+  return filled;
+}
+
+function valueAt(event: JsonObject, path: readonly string[]): Json {
+  let value: Json = event;
+  for (const name of path) value = step(value, name) ?? null;
+  return value;
+}
+
+function step(value: Json, name: string): Json | undefined {
+  if (isJsonObject(value)) return getOwn(value, name);
+  if (!Array.isArray(value)) return undefined;
+  const found = value.flatMap((item) => {
+    const one = step(item, name);
+    return one === undefined ? [] : one;
+  });
+  return found.length > 1 ? found : found[0];
+}
