@@ -49,7 +49,7 @@ export interface RecorderOptions {
   /** Told when an undo is given up with something left. */
   notify?: (letter: DeadLetter) => Promise<void>;
   /** Default: its name ends in `-undo`, which no workflow's may. */
-  isUndoMachine?: (stateMachineArn: string) => boolean;
+  isUndoMachine?: (stateMachineArn: string) => boolean | Promise<boolean>;
   /** How long one call may wait for steps that are at work, ms. Default 0: the next sweep goes on. */
   patienceMs?: number;
   /** This process is the only one that runs steps: what another instance began has ended with it. */
@@ -93,7 +93,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   };
 
   async function onExecutionStatus(change: ExecutionStatusChange): Promise<void> {
-    if (isUndoMachine(change.stateMachineArn)) return onUndoStatus(recovery, change);
+    if (await isUndoMachine(change.stateMachineArn)) return onUndoStatus(recovery, change);
     const run = await recordOf(runs, change);
     if (change.status === 'RUNNING' || change.status === 'PENDING_REDRIVE') return;
     if (change.status === 'SUCCEEDED') {
@@ -137,7 +137,7 @@ async function recordOf(runs: Runs, change: ExecutionStatusChange): Promise<RunR
   const { link, input } = splitInput(parse(change.input));
   return createRun(runs, {
     run,
-    workflow: found?.workflow ?? runs.workflowOf(change.executionArn),
+    workflow: found?.workflow ?? (await runs.workflowOf(change.executionArn)),
     ...(link ? { link } : {}),
     ...(input === undefined ? {} : { input }),
   });

@@ -2,7 +2,7 @@
 
 import type { ExecutionStatusChange, RecoveryExecutions } from '../../functions/recorder/index.ts';
 import type { ChildExecutions } from '../../functions/step/index.ts';
-import type { CancelExecutions } from '../../shared/runs/index.ts';
+import { type CancelExecutions, createWaitCount, MAX_HISTORY_EVENTS } from '../../shared/runs/index.ts';
 import type { Engine, ExecutionDescription } from '../engine/index.ts';
 import { LOCAL_ACCOUNT, LOCAL_REGION, machineArn } from './arns.ts';
 
@@ -48,31 +48,18 @@ export function find(engine: Engine, executionArn: string): ExecutionDescription
   }
 }
 
-/** True when some thread is in a Wait and none is in a task. Entered states are matched with exits by counting, newest first. */
+/** True when some thread is in a Wait and none is in a task. */
 function isWaiting(engine: Engine, executionArn: string): boolean {
-  let waits = 0;
-  let tasks = 0;
+  const count = createWaitCount();
   let nextToken: string | undefined;
   let seen = 0;
   do {
     const page = engine.getHistory({ executionArn, reverseOrder: true, maxResults: MAX_EVENTS, ...(nextToken ? { nextToken } : {}) });
-    for (const { type } of page.items) {
-      if (type === 'WaitStateEntered') waits++;
-      if (type === 'WaitStateExited') waits--;
-      if (type === 'TaskScheduled') tasks++;
-      if (
-        type === 'TaskSucceeded' ||
-        type === 'TaskFailed' ||
-        type === 'TaskTimedOut' ||
-        type === 'TaskSubmitFailed' ||
-        type === 'TaskStartFailed'
-      )
-        tasks--;
-    }
+    for (const { type } of page.items) count.see(type);
     seen += page.items.length;
     nextToken = page.nextToken;
-  } while (nextToken !== undefined && seen < 25_000);
-  return waits > 0 && tasks === 0;
+  } while (nextToken !== undefined && seen < MAX_HISTORY_EVENTS);
+  return count.waiting();
 }
 
 async function unlessGone(done: Promise<unknown>): Promise<void> {

@@ -17,6 +17,7 @@ export { type DoneOptions, loadUndo, writeDone } from './finish-step.ts';
 export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './keys.ts';
 export { needsError, resolveLate } from './late.ts';
 export { noteLate } from './late-step.ts';
+export { listEvents } from './list-events.ts';
 export { type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
 export { type Owed, owed } from './owed.ts';
 export {
@@ -66,3 +67,4 @@ export {
   selectPointers,
   shapeValue,
 } from './values.ts';
+export { createWaitCount, MAX_HISTORY_EVENTS, type WaitCount } from './waiting.ts';

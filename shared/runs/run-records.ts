@@ -22,6 +22,9 @@ import { isStored, loadStored, storeValue } from './values.ts';
 /** Bytes of an input or output that a record holds; DynamoDB's items end at 400 KB. */
 const INLINE_BYTES = 200_000;
 
+/** Two starts of one ARN that are closer than this are one execution's: a name is taken for 90 days. */
+const SAME_START_MS = 1_000;
+
 export interface NewRun {
   /** Which execution; left out for a run that is only queued: then `id` names it. */
   run?: RunRef;
@@ -98,11 +101,16 @@ export async function ensureRun(runs: Runs, ref: RunRef, body: JsonObject | unde
   const key = runKeyOf(ref);
   if (body) {
     const record = asRun(body);
-    if (record.execution === key.execution && record.startTime === key.startTime) return record;
+    if (isExecution(record, key)) return record;
     if (record.execution !== null) throw new ForeignRunError(key);
   }
   const link = ref[2] ?? null;
-  return createRun(runs, { run: ref, workflow: runs.workflowOf(key.execution), link, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
+  return createRun(runs, {
+    run: ref,
+    workflow: await runs.workflowOf(key.execution),
+    link,
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+  });
 }
 
 /** @throws Error when there is none */
@@ -224,8 +232,17 @@ async function startQueued(runs: Runs, key: RunKey, made: NewRun): Promise<RunRe
   const record = await readRun(runs, key.id);
   // Cancelled before it began: the execution finds the run ended and is refused, step by step.
   if (record.execution === null) return record;
-  if (record.execution !== key.execution || record.startTime !== key.startTime) throw new ForeignRunError(key);
+  if (!isExecution(record, key)) throw new ForeignRunError(key);
   return record;
+}
+
+/**
+ * The record is this execution's. Its start may be on record as the API told it, which need not be written as the states see it; no other
+ * execution has the same ARN within a second of it.
+ */
+function isExecution(record: RunRecord, key: RunKey): boolean {
+  if (record.execution !== key.execution || record.startTime === null) return false;
+  return record.startTime === key.startTime || Math.abs(Date.parse(record.startTime) - key.startMs) < SAME_START_MS;
 }
 
 /** An event tells ARN and start in ms; from these the id follows, unless it is a hash over a start that was written otherwise. */

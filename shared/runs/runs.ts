@@ -49,7 +49,7 @@ export interface RunsOptions {
   /** Default 90 days. */
   retentionMs?: number;
   /** The workflow that an execution runs, for runs that nobody announced. Default: the state machine's name, without `-undo`. */
-  workflowOf?: (executionArn: string) => string;
+  workflowOf?: (executionArn: string) => string | Promise<string>;
   /** Told of every event after it was written. */
   onEvent?: (runId: string, event: RunEvent) => void;
 }
@@ -58,7 +58,7 @@ export interface Runs {
   readonly store: Store;
   readonly blobs: Blobs;
   readonly clock: Clock;
-  readonly workflowOf: (executionArn: string) => string;
+  readonly workflowOf: (executionArn: string) => string | Promise<string>;
   /** Epoch seconds for the TTL of a record of a run with this deadline (ms). */
   expiresAt(deadlineMs?: number): number;
   /** Says that a run was made just now, so that its first event needs no look for an earlier one. */
