@@ -1,8 +1,9 @@
 // What can be asked of whoever holds a data folder: this process, or another one over its control address. One interface for both.
 
 import * as z from 'zod';
-import type { Json, JsonObject } from '../../shared/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../shared/json.ts';
 import { RUN_STATUSES, type RunEvent, type RunStatus } from '../../shared/runs/index.ts';
+import type { InputSchema } from '../../shared/workflow/index.ts';
 
 const json: z.ZodType<Json> = z.json();
 const object = z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'an object');
@@ -22,6 +23,16 @@ export const registrationSchema = z.object({
   ),
   /** Paths of the run's input that its templates read; `[]` among them: all of it. */
   inputPaths: z.array(z.array(z.string())),
+  description: z.string().nullable().exactOptional(),
+  /** JSON Schema subset of the input; null: anything is taken. */
+  input: z
+    .custom<InputSchema>((value) => isJsonObject(value))
+    .nullable()
+    .exactOptional(),
+  /** As written in the file. */
+  triggers: z.array(json).exactOptional(),
+  /** The file's text. */
+  source: z.string().exactOptional(),
 });
 
 export type Registration = z.infer<typeof registrationSchema>;

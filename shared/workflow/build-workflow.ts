@@ -66,14 +66,16 @@ function buildTrigger(node: YamlNode, sources: Sources, reporter: Reporter): Tri
   const dedupe = childOf(node, 'dedupe');
   const pattern = childOf(node, 'event');
   const patternJson = pattern === null ? {} : jsonOf(pattern);
+  const written = jsonOf(node);
   const trigger: Trigger =
     schedule !== null
-      ? { kind: 'schedule', schedule, input, span: node.span }
+      ? { kind: 'schedule', schedule, input, written, span: node.span }
       : {
           kind: 'event',
           pattern: isJsonObject(patternJson) ? patternJson : {},
           input,
           dedupe: dedupe === null ? null : parseWholeExpression(dedupe, reporter, 'required'),
+          written,
           span: node.span,
         };
   sources.set(trigger, node);

@@ -236,9 +236,10 @@ export interface InputSchema {
   exclusiveMaximum?: number;
 }
 
+/** `written`: as it stands in the file, for those who only hand it on. */
 export type Trigger =
-  | { kind: 'event'; pattern: { [key: string]: Json }; input: Template | null; dedupe: Expr | null; span: Span }
-  | { kind: 'schedule'; schedule: string; input: Template | null; span: Span };
+  | { kind: 'event'; pattern: { [key: string]: Json }; input: Template | null; dedupe: Expr | null; written: Json; span: Span }
+  | { kind: 'schedule'; schedule: string; input: Template | null; written: Json; span: Span };
 
 export interface Workflow {
   /** The file's name as it was given to the parser, for messages only. */

@@ -1,6 +1,6 @@
 // The workflows that are in flight when the process is killed, and what must come of each run.
 
-import type { Registration } from '../../local/runtime/index.ts';
+import { type Registration, registrationOf } from '../../local/runtime/index.ts';
 import { compile } from '../../shared/compiler/index.ts';
 import type { JsonObject } from '../../shared/json.ts';
 import { parseWorkflow } from '../../shared/workflow/index.ts';
@@ -48,18 +48,7 @@ export function registrations(url: string): Registration[] {
     };
     const { workflow, diagnostics } = parseWorkflow(JSON.stringify(file), { file: `${name}.yaml` });
     if (!workflow) throw new Error(diagnostics.map(({ message }) => message).join('\n'));
-    const { definition, undoDefinition, needs } = compile(workflow);
-    const { version, execution, timeoutMs } = workflow;
-    return {
-      name,
-      version,
-      execution,
-      timeoutMs,
-      definition,
-      undoDefinition,
-      substitutions: needs.substitutions,
-      inputPaths: needs.inputPaths,
-    };
+    return registrationOf(workflow, compile(workflow), JSON.stringify(file));
   });
 }
 
