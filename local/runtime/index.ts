@@ -18,5 +18,6 @@ export type { OwnFunction } from './own-functions.ts';
 export { RuntimeProblem } from './problem.ts';
 export { registrationOf } from './registration-of.ts';
 export type { Registry } from './registry.ts';
-export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
+export type { RunWatch } from './run-watch.ts';
+export { createRuntime, type Runtime, type RuntimeOptions, type RuntimeParts } from './runtime.ts';
 export type { RuntimeIds } from './system-ids.ts';

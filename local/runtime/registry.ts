@@ -14,6 +14,12 @@ export interface Registry {
   register(registration: Registration): Promise<boolean>;
   /** What was registered in this process under a name. */
   find(name: string): Registration | undefined;
+  /** Everything that was registered in this process, by name. */
+  list(): Registration[];
+  /**
+   * Forgets a workflow: nothing starts it any more. Its machines stay, for the runs that have begun and their undo. False: there is none.
+   */
+  forget(name: string): boolean;
   /** True for the machines of compiled workflows; others came by the Step Functions endpoint, and have no run records. */
   isWorkflow(stateMachineArn: string): boolean;
 }
@@ -56,6 +62,8 @@ export function createRegistry(engine: Engine): Registry {
       return true;
     },
     find: (name) => known.get(name)?.registration,
+    list: () => [...known.values()].map(({ registration }) => registration).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    forget: (name) => known.delete(name),
     isWorkflow(stateMachineArn) {
       let found = marked.get(stateMachineArn);
       if (found === undefined) {

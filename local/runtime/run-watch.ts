@@ -8,6 +8,8 @@ const FINAL = new Set(['run.completed', 'run.failed', 'run.compensated', 'run.co
 export interface RunWatch {
   /** To be told of every event when it is written. */
   written(runId: string, event: RunEvent): void;
+  /** Tells every event of a run from now on, as it is committed. Returns how to take it back. */
+  subscribe(runId: string, onEvent: (event: RunEvent) => void): () => void;
   /** Tells every event after number `after`, in order, and resolves after the next one that ends the run. */
   follow(runId: string, onEvent: (event: RunEvent) => void, after: number): Promise<void>;
   /** Resolves when the run has ended; only for runs that have not when this is called. */
@@ -40,7 +42,17 @@ export function createRunWatch(
     }
   }
 
+  function subscribe(runId: string, follower: (event: RunEvent) => void): () => void {
+    const set = followers.get(runId) ?? new Set();
+    followers.set(runId, set.add(follower));
+    return () => {
+      set.delete(follower);
+      if (set.size === 0 && followers.get(runId) === set) followers.delete(runId);
+    };
+  }
+
   return {
+    subscribe,
     written(runId, event) {
       if (!all && !followers.has(runId) && !(FINAL.has(event.type) && enders.has(runId))) return;
       told.push([runId, event]);
@@ -55,8 +67,6 @@ export function createRunWatch(
       }),
     follow: (runId, onEvent, after) =>
       new Promise((resolve, reject) => {
-        const set = followers.get(runId) ?? new Set();
-        followers.set(runId, set);
         let last = after;
         let early: RunEvent[] | undefined = [];
         const take = (event: RunEvent): void => {
@@ -64,12 +74,10 @@ export function createRunWatch(
           last = event.n;
           onEvent(event);
           if (!FINAL.has(event.type)) return;
-          set.delete(follower);
-          if (set.size === 0) followers.delete(runId);
+          unsubscribe();
           resolve();
         };
-        const follower = (event: RunEvent): void => void (early ? early.push(event) : take(event));
-        set.add(follower);
+        const unsubscribe = subscribe(runId, (event) => void (early ? early.push(event) : take(event)));
         history(runId).then((events) => {
           const since = early ?? [];
           early = undefined;

@@ -8,28 +8,30 @@
 
 import { join } from 'node:path';
 import { createCheckpointFunction } from '../../functions/checkpoint/index.ts';
-import { createRecorder } from '../../functions/recorder/index.ts';
+import { createRecorder, type Recorder } from '../../functions/recorder/index.ts';
 import { createStepFunction } from '../../functions/step/index.ts';
-import { createBreakers } from '../../shared/breaker/index.ts';
+import { type Breakers, createBreakers } from '../../shared/breaker/index.ts';
 import type { Caller } from '../../shared/calls/index.ts';
 import { type Clock, systemClock, type Timer } from '../../shared/clock.ts';
 import type { Json } from '../../shared/json.ts';
+import type { Bus } from '../../shared/orchestrate/ports.ts';
 import type { CheckpointMessage, StepMessage } from '../../shared/protocol/step-message.ts';
 import { createRuns, type DeadLetter, type RunEvent, type Runs } from '../../shared/runs/index.ts';
 import type { Blobs, Durability } from '../../shared/store/index.ts';
 import { createFolderBlobs, createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
 import { createEngine, type Engine, type ExecutionStatusChange, type LambdaCall, type LambdaResult } from '../engine/index.ts';
 import { CHECKPOINT_FUNCTION_ARN, STEP_FUNCTION_ARN } from './arns.ts';
+import { busToNowhere, engineEvents, stepEvents } from './bus-events.ts';
 import { answerCallback } from './callbacks.ts';
-import { createCancellations } from './cancellations.ts';
+import { type Cancellations, createCancellations } from './cancellations.ts';
 import { keepDeadLetter } from './dead-letters.ts';
-import { engineExecutions } from './engine-executions.ts';
+import { type EngineExecutions, engineExecutions } from './engine-executions.ts';
 import { createLocalRecovery, type LeftRun } from './local-recovery.ts';
 import type { HolderStatus, RunOperations } from './operations.ts';
 import { createOwnFunctions, type OwnFunction } from './own-functions.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createOperations } from './run-operations.ts';
-import { createRunWatch, readEvents } from './run-watch.ts';
+import { createRunWatch, type RunWatch, readEvents } from './run-watch.ts';
 import { type RuntimeIds, systemIds } from './system-ids.ts';
 
 /** How often it is looked whether a run is owed something that no event told (events are best effort). */
@@ -59,10 +61,26 @@ export interface RuntimeOptions {
   holder: Pick<HolderStatus, 'version' | 'role' | 'urls'>;
 }
 
+/** For those that build on the runtime: what the operations are made of. */
+export interface RuntimeParts {
+  recorder: Recorder;
+  breakers: Breakers;
+  executions: EngineExecutions;
+  cancellations: Cancellations;
+  watch: RunWatch;
+  clock: Clock;
+  ids: RuntimeIds;
+}
+
 export interface Runtime extends RunOperations {
   readonly engine: Engine;
   readonly runs: Runs;
   readonly registry: Registry;
+  readonly parts: RuntimeParts;
+  /** Where events of workflows go: to whoever is connected. */
+  readonly bus: Bus;
+  /** Who takes the events from now on. Until then they are taken and go nowhere. */
+  connectBus(bus: Bus): void;
   /** Resolves when a run that has not ended does, and its end is durable. */
   ended(runId: string): Promise<void>;
   /** Takes up what an earlier process left: executions, and undos that are owed. Answers which runs these are; they go on by themselves. */
@@ -103,6 +121,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     cancellations.written(runId);
   }
 
+  let connected = busToNowhere(() => ids.uuid());
+  const bus: Bus = { put: (events) => connected.put(events) };
   const instance = ids.uuid();
   const notify = (letter: DeadLetter): Promise<void> => keepDeadLetter(dataFolder, letter);
   const step = createStepFunction({
@@ -116,7 +136,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     notify,
     ids: { instance, secret: ids.secret },
     sole: true,
-    putEvents: async () => ({ outcome: 'done', value: { EventId: ids.uuid() } }),
+    putEvents: stepEvents(bus),
     ...(options.callbackUrl ? { callbackUrl: options.callbackUrl } : {}),
   });
   const checkpoint = createCheckpointFunction({ runs });
@@ -129,7 +149,14 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     options.foreignLambda ?? refuseForeign,
   );
   const recorder = createRecorder({ runs, executions, notify, sole: { instance } });
-  const engine = createEngine({ database, clock, ids, lambda: functions.handler, onStatus: (change) => tellRecorder(change) });
+  const engine = createEngine({
+    database,
+    clock,
+    ids,
+    lambda: functions.handler,
+    putEvents: engineEvents(bus),
+    onStatus: (change) => tellRecorder(change),
+  });
   const registry = createRegistry(engine);
   const recovery = createLocalRecovery({ runs, recorder, engine, clock, cancellations });
   let closing = false;
@@ -174,6 +201,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     engine,
     runs,
     registry,
+    parts: { recorder, breakers, executions, cancellations, watch, clock, ids },
+    bus,
+    connectBus(to) {
+      connected = to;
+    },
     ended: (runId) => watch.ended(runId),
     answerCallback: (token, value) => answerCallback(runs, engine, token, value),
     storageFailure: failure.promise,
