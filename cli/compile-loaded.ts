@@ -21,7 +21,7 @@ export async function compileFile(loaded: LoadedFile, set: LoadedSet, io: Pick<I
   const { workflow } = loaded;
   if (!workflow || !isValid(loaded)) return undefined;
   const children = [...set.files, ...set.children].flatMap(({ workflow: other }) => (other && other !== workflow ? other : []));
-  const protos = await readProtos(workflow, io);
+  const protos = await protosOf(workflow, io);
   const compiled = compile(workflow, { protos, children });
   loaded.diagnostics.push(...locateDiagnostics(compiled.diagnostics, loaded.text, loaded.file));
   return isValid(loaded) ? { loaded, workflow, compiled, protos } : undefined;
@@ -51,13 +51,13 @@ export async function compileSet(set: LoadedSet, io: Io, json: boolean): Promise
   );
 }
 
-async function readProtos(workflow: Workflow, io: Pick<Io, 'cwd'>): Promise<{ [service: string]: string }> {
-  const named = Object.values(workflow.services).flatMap((service) =>
-    service.schema?.kind === 'proto' ? [{ service, file: service.schema.file }] : [],
-  );
-  if (named.length === 0) return {};
-  const { readProto } = await import('./read-proto.ts');
-  return Object.fromEntries(
-    await Promise.all(named.map(async ({ service, file }) => [service.name, await readProto(service, file, workflow, io)])),
-  );
+/** The compiler of `.proto` files is loaded only for workflows that name one. */
+async function protosOf(workflow: Workflow, io: Pick<Io, 'cwd'>): Promise<{ [service: string]: string }> {
+  if (!Object.values(workflow.services).some(({ schema }) => schema?.kind === 'proto')) return {};
+  const { ProtoFileError, readProtos } = await import('../shared/project/index.ts');
+  try {
+    return readProtos(workflow, io.cwd);
+  } catch (error) {
+    throw error instanceof ProtoFileError ? new CommandError(error.reason === 'missing' ? 'file' : 'proto', error.message) : error;
+  }
 }

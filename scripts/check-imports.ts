@@ -16,7 +16,7 @@ const ROOMS: { [room: string]: string[] } = {
   infra: ['shared'],
   sdk: [],
   scripts: ['shared'],
-  examples: [],
+  examples: ['infra'],
 };
 
 /** Folder of shared → folders of shared it may import from (itself, and the files directly in shared, always). */
@@ -33,6 +33,7 @@ const SHARED: { [folder: string]: string[] } = {
   keys: ['contract', 'store'],
   orchestrate: ['contract', 'runs', 'audit', 'keys', 'workflow', 'compiler', 'protocol', 'store', 'breaker'],
   triggers: ['workflow', 'orchestrate', 'protocol'],
+  project: ['workflow', 'calls'],
   observe: ['calls', 'protocol'],
 };
 

@@ -1,24 +1,46 @@
-// `proto: ./billing.proto` of a service → what travels in its configuration. Loaded only for workflows that name such a file.
+// `proto: ./billing.proto` of a service → what travels in its configuration.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { compileProto } from '../shared/calls/index.ts';
-import type { Method, Service, Step, Workflow } from '../shared/workflow/index.ts';
-import { walkSteps } from '../shared/workflow/index.ts';
-import { CommandError } from './exit.ts';
-import type { Io } from './io.ts';
+import { packProto } from '../calls/grpc/compile-proto.ts';
+import type { Method, Service, Step, Workflow } from '../workflow/index.ts';
+import { walkSteps } from '../workflow/index.ts';
+
+/** `missing`: the workflow names a proto file that is not there. `invalid`: it does not compile. */
+export class ProtoFileError extends Error {
+  override readonly name = 'ProtoFileError';
+  readonly reason: 'missing' | 'invalid';
+
+  constructor(reason: ProtoFileError['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Compiles the proto files that a workflow's services name.
+ * @param cwd what the workflow's own file name is relative to
+ * @returns by service name, for `compile` of shared/compiler
+ * @throws ProtoFileError
+ */
+export function readProtos(workflow: Workflow, cwd: string): { [service: string]: string } {
+  const protos: { [service: string]: string } = {};
+  for (const service of Object.values(workflow.services)) {
+    if (service.schema?.kind === 'proto') protos[service.name] = readProto(service, service.schema.file, workflow, cwd);
+  }
+  return protos;
+}
 
 /**
  * Compiles the proto file of a service. Its path is relative to the workflow file; imports are looked for beside the proto file, then in the
  * folders above it up to the workflow's.
- * @throws CommandError naming the file and what is wrong in it
  */
-export async function readProto(service: Service, file: string, workflow: Workflow, io: Pick<Io, 'cwd'>): Promise<string> {
-  const base = dirname(resolve(io.cwd, workflow.file));
+function readProto(service: Service, file: string, workflow: Workflow, cwd: string): string {
+  const base = dirname(resolve(cwd, workflow.file));
   const entry = resolve(base, file);
   if (!existsSync(entry)) {
-    throw new CommandError(
-      'file',
+    throw new ProtoFileError(
+      'missing',
       `${workflow.file}: service "${service.name}" names the proto file "${file}", and there is no ${entry}. The path is relative to the workflow file.`,
     );
   }
@@ -28,12 +50,10 @@ export async function readProto(service: Service, file: string, workflow: Workfl
     return found === undefined ? undefined : readFileSync(found, 'utf8');
   };
   try {
-    return await compileProto(entry, read, { methods: nativeMethods(service.name, workflow) });
+    return packProto(entry, read, { methods: nativeMethods(service.name, workflow) });
   } catch (error) {
-    throw new CommandError(
-      'proto',
-      `${workflow.file}: service "${service.name}": ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const told = error instanceof Error ? error.message : String(error);
+    throw new ProtoFileError('invalid', `${workflow.file}: service "${service.name}": ${told}`);
   }
 }
 
