@@ -44,7 +44,7 @@ afterAll(async () => {
 
 describe('s3 blobs', () => {
   it('give back what was put below the prefix, and undefined for what was not', async () => {
-    const blobs = createS3Blobs({ client, bucket: 'values', prefix: 'stage/' });
+    const blobs = createS3Blobs({ client: async () => client, bucket: 'values', prefix: 'stage/' });
     const bytes = new TextEncoder().encode('{"a":"ü"}');
 
     await blobs.put('run_1/0001.00002', bytes);
@@ -55,6 +55,6 @@ describe('s3 blobs', () => {
   });
 
   it('throw what is not a missing object', async () => {
-    await expect(createS3Blobs({ client, bucket: 'denied' }).get('a')).rejects.toThrow('no');
+    await expect(createS3Blobs({ client: async () => client, bucket: 'denied' }).get('a')).rejects.toThrow('no');
   });
 });

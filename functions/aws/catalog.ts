@@ -1,0 +1,122 @@
+// The workflows that are deployed: what the compiler knows of them (the manifest), and their ARNs (one parameter each).
+//
+//   C1. The manifest is an asset named by its content: read once per process. Parameters are read again every minute.
+//   C2. A name that is not there may have been deployed a moment ago: then they are read again at once, but not more often than every few seconds.
+//   C3. A workflow is there when it is in both. What was deployed by the API is in the table instead (`DeployedWorkflows`).
+
+import * as z from 'zod';
+import type { Clock } from '../../shared/clock.ts';
+import type { Json } from '../../shared/json.ts';
+import type { Catalog, CatalogEntry } from '../../shared/orchestrate/ports.ts';
+import type { WorkflowParameter } from '../../shared/protocol/environment.ts';
+import type { InputSchema } from '../../shared/workflow/index.ts';
+import { unqualified } from './arns.ts';
+import { once } from './clients.ts';
+
+const FRESH_MS = 60_000;
+const MISS_MS = 5_000;
+
+const manifestSchema = z.record(
+  z.string(),
+  z.object({
+    version: z.string(),
+    description: z.string().nullable(),
+    execution: z.enum(['standard', 'express']),
+    timeoutMs: z.number(),
+    input: z.custom<InputSchema>((value) => typeof value === 'object' && value !== null).nullable(),
+    inputPaths: z.array(z.array(z.string())),
+    triggers: z.array(z.custom<Json>(() => true)),
+    source: z.string().nullable(),
+  }),
+);
+
+const parameterSchema = z.object({ machine: z.string(), live: z.string(), undo: z.string().nullable() });
+
+/** What the compiler knows of each workflow, by name. */
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** Checks the manifest's text. @throws Error that names what is wrong with it */
+export function parseManifest(text: string): Manifest {
+  const parsed = manifestSchema.safeParse(JSON.parse(text));
+  if (!parsed.success) throw new Error(`manifest of workflows: ${z.prettifyError(parsed.error)}. Deploy again with the same version.`);
+  return parsed.data;
+}
+
+/** Checks the text of one parameter. @throws Error that names it */
+export function parseWorkflowParameter(name: string, text: string): WorkflowParameter {
+  const parsed = parameterSchema.safeParse(JSON.parse(text));
+  if (!parsed.success)
+    throw new Error(`parameter of workflow ${name}: ${z.prettifyError(parsed.error)}. Deploy again with the same version.`);
+  return parsed.data;
+}
+
+export interface CatalogOptions {
+  clock: Clock;
+  manifest: () => Promise<Manifest>;
+  /** Parameters by the workflow's name. */
+  parameters: () => Promise<Map<string, WorkflowParameter>>;
+  /** Workflows that the API deployed; they give way to those of the manifest. */
+  deployed?: () => Promise<CatalogEntry[]>;
+}
+
+export type AwsCatalog = Pick<Catalog, 'find' | 'list' | 'nameOf'> & {
+  /** The machine undoes runs of a workflow of ours. */
+  isUndo(machineArn: string): Promise<boolean>;
+  /** Forgets what was read, for whoever has just changed it. */
+  forget(): void;
+};
+
+interface Read {
+  atMs: number;
+  entries: Map<string, CatalogEntry>;
+  byMachine: Map<string, string>;
+  undoMachines: Set<string>;
+}
+
+export function createCatalog(options: CatalogOptions): AwsCatalog {
+  const { clock } = options;
+  const manifest = once(options.manifest);
+  let known: Promise<Read> | undefined;
+
+  async function read(): Promise<Read> {
+    const [texts, parameters, deployed] = await Promise.all([manifest(), options.parameters(), options.deployed?.() ?? []]);
+    const entries = new Map(deployed.map((entry) => [entry.name, entry]));
+    for (const [name, { machine, live, undo }] of parameters) {
+      const described = Object.hasOwn(texts, name) ? texts[name] : undefined;
+      if (described) entries.set(name, { name, ...described, machineArn: machine, startArn: live, undoArn: undo });
+    }
+    const all = [...entries.values()];
+    return {
+      atMs: clock.now(),
+      entries,
+      byMachine: new Map(all.map(({ machineArn, name }) => [unqualified(machineArn), name])),
+      undoMachines: new Set(all.flatMap(({ undoArn }) => (undoArn === null ? [] : [unqualified(undoArn)]))),
+    };
+  }
+
+  async function within(ageMs: number): Promise<Read> {
+    const current = known && (await known.catch(() => undefined));
+    if (current && clock.now() - current.atMs < ageMs) return current;
+    const next = read();
+    known = next;
+    return next;
+  }
+
+  /** Looks once more where nothing was found, unless it was looked a moment ago. */
+  async function look<T>(pick: (read: Read) => T | undefined): Promise<T | undefined> {
+    return pick(await within(FRESH_MS)) ?? pick(await within(MISS_MS));
+  }
+
+  return {
+    find: (name) => look(({ entries }) => entries.get(name)),
+    async list() {
+      const { entries } = await within(FRESH_MS);
+      return [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
+    nameOf: (machineArn) => look(({ byMachine }) => byMachine.get(unqualified(machineArn))),
+    isUndo: async (machineArn) => (await look(({ undoMachines }) => undoMachines.has(unqualified(machineArn)) || undefined)) ?? false,
+    forget() {
+      known = undefined;
+    },
+  };
+}
