@@ -21,8 +21,9 @@ const ROOMS: { [room: string]: string[] } = {
 
 /** Folder of shared → folders of shared it may import from (itself, and the files directly in shared, always). */
 const SHARED: { [folder: string]: string[] } = {
-  workflow: ['protocol'],
+  workflow: ['protocol', 'eventbridge'],
   protocol: [],
+  eventbridge: [],
   compiler: ['workflow', 'protocol'],
   store: [],
   calls: ['protocol', 'store'],
@@ -32,7 +33,7 @@ const SHARED: { [folder: string]: string[] } = {
   audit: ['contract', 'store'],
   keys: ['contract', 'store'],
   orchestrate: ['contract', 'runs', 'audit', 'keys', 'workflow', 'compiler', 'protocol', 'store', 'breaker'],
-  triggers: ['workflow', 'orchestrate', 'protocol'],
+  triggers: ['workflow', 'orchestrate', 'protocol', 'eventbridge'],
   project: ['workflow', 'calls'],
   observe: ['calls', 'protocol'],
 };
