@@ -2,6 +2,7 @@
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Json, JsonObject } from '../json.ts';
+import { noteAnswer } from './answered.ts';
 import { escapeReserved } from './escape.ts';
 import { writeDone } from './finish-step.ts';
 import { runRecordKey, stepKey } from './keys.ts';
@@ -17,10 +18,9 @@ export type CallbackTerms = Shape & { onError?: 'continue'; stops?: string[]; de
 export type CallbackAnswer = { ok: true; value: Json } | { ok: false; error: string; message: string };
 
 /** What the execution's task token has to be answered with. */
-export type CallbackResult = { token: string; repeated: boolean } & (
-  | { ok: true; output: Json }
-  | { ok: false; error: string; cause: string }
-);
+export type CallbackResult = TokenResult & { at: string; repeated: boolean };
+
+type TokenResult = { token: string } & ({ ok: true; output: Json } | { ok: false; error: string; cause: string });
 
 /** `unknown`: there is no such callback. `over`: its step has ended otherwise (timed out, cancelled, undone). */
 export class CallbackError extends Error {
@@ -40,7 +40,8 @@ export function callbackToken(runId: string, { at, callback }: StepRecord): stri
 
 /**
  * Takes the answer to a callback. The first one counts: another gets the same result, marked as `repeated` (whoever took the first may have
- * died before it answered the token).
+ * died before it answered the token). Answer the token that comes back, then call `markAnswered`; if this process dies before that,
+ * `unansweredTokens` has it.
  * @throws CallbackError
  */
 export async function completeCallback(runs: Runs, urlToken: string, answer: CallbackAnswer): Promise<CallbackResult> {
@@ -48,17 +49,18 @@ export async function completeCallback(runs: Runs, urlToken: string, answer: Cal
   const [runBody, stepBody] = await runs.store.read([runRecordKey(runId), stepKey(runId, at)]);
   const step = stepBody && asStep(stepBody);
   if (!runBody || !step?.callback || !sameText(urlToken, callbackToken(runId, step))) throw new CallbackError('unknown');
-  const ended = resultOf(step, true);
-  if (ended) return ended;
+  const ended = callbackResult(step);
+  if (ended) return { ...ended, at, repeated: true };
   if (step.state !== 'waiting' && step.state !== 'started' && !step.sealed) throw new CallbackError('over');
   const terms = (step.shape ?? {}) as unknown as CallbackTerms;
+  await noteAnswer(runs, runId);
   const written = answer.ok
     ? await writeAnswer(runs, runId, step, terms, answer.value)
     : await writeFailure(runs, runId, step, terms, answer);
   if (!written) {
     const [again] = await runs.store.read([stepKey(runId, at)]);
-    const other = again && resultOf(asStep(again), true);
-    if (other) return other;
+    const other = again && callbackResult(asStep(again));
+    if (other) return { ...other, at, repeated: true };
     throw new CallbackError('over');
   }
   const error = written.failure?.error;
@@ -71,9 +73,9 @@ export async function completeCallback(runs: Runs, urlToken: string, answer: Cal
   const [control] = await runs.store.read([runRecordKey(runId)]);
   if (control) await noteLate(runs, asRun(control), written);
   await runs.store.durable();
-  const result = resultOf(written, false);
+  const result = callbackResult(written);
   if (!result) throw new CallbackError('over');
-  return result;
+  return { ...result, at, repeated: false };
 }
 
 async function writeAnswer(
@@ -85,7 +87,8 @@ async function writeAnswer(
 ): Promise<StepRecord | undefined> {
   // Over a sealed step it is late, like the end of a call.
   const { undoState: _state, undoRound: _round, ...asked } = step;
-  return writeDone(runs, runId, step.sealed ? { ...asked, state: 'waiting' } : step, escapeReserved(value), {
+  const started = step.sealed ? ({ ...asked, state: 'waiting' } as const) : step;
+  return writeDone(runs, runId, { ...started, answered: false }, escapeReserved(value), {
     shape: terms,
     tooLarge: (path, bytes, budget) => ({
       name: 'Maestro.ResultTooLarge',
@@ -108,7 +111,13 @@ async function writeFailure(
   { error, message }: { error: string; message: string },
 ): Promise<StepRecord | undefined> {
   const failure = { error, message: JSON.stringify({ step: step.step, message: message.slice(0, 2_000) }) };
-  const set: JsonObject = { state: step.doubt ? 'unknown' : 'not_performed', endedAtMs: runs.clock.now(), failure, ...marks(terms) };
+  const set: JsonObject = {
+    state: step.doubt ? 'unknown' : 'not_performed',
+    endedAtMs: runs.clock.now(),
+    failure,
+    answered: false,
+    ...marks(terms),
+  };
   const body = await runs.store.update(stepKey(runId, step.at), { set }, { equals: { state: step.state, owner: step.owner } });
   if (!body) return undefined;
   if (terms.stops && terms.stops.length > 0) {
@@ -125,13 +134,14 @@ function marks({ onError }: CallbackTerms): { forGood: true; letGo?: true } {
   return onError === 'continue' ? { forGood: true, letGo: true } : { forGood: true };
 }
 
-function resultOf(step: StepRecord, repeated: boolean): CallbackResult | undefined {
+/** What the token of a step with a recorded answer is answered with; undefined where there is none, or it came too late. */
+export function callbackResult(step: StepRecord): TokenResult | undefined {
   const { token, failure } = step;
   if (token === undefined || step.sealed) return undefined;
   if (failure && (step.state === 'done' || step.state === 'not_performed' || step.state === 'unknown')) {
-    return { token, repeated, ok: false, error: failure.error, cause: failure.message };
+    return { token, ok: false, error: failure.error, cause: failure.message };
   }
-  return step.state === 'done' ? { token, repeated, ok: true, output: step.output ?? null } : undefined;
+  return step.state === 'done' ? { token, ok: true, output: step.output ?? null } : undefined;
 }
 
 function parseToken(urlToken: string): { runId: string; at: string } {

@@ -1,7 +1,8 @@
 // Asking a run to stop. The control record says it first; what else has to be done for it to be noticed is answered as data.
 
 import type { JsonObject } from '../json.ts';
-import { CHECKPOINT_PREFIX, runPartition, runRecordKey } from './keys.ts';
+import { checkpointRecords, closeCheckpoint } from './checkpoints.ts';
+import { runRecordKey } from './keys.ts';
 import { asRun, isFinal, type RunRecord, type RunStatus } from './records.ts';
 import { endRun, findRun, listSteps } from './run-records.ts';
 import type { Runs } from './runs.ts';
@@ -46,7 +47,10 @@ export async function cancelRun(runs: Runs, executions: CancelExecutions, id: st
   const plan = await requestCancel(runs, id);
   if (plan.ended || plan.run.execution === null) return plan;
   await runs.store.durable();
-  for (const { token } of plan.tokens) await executions.failTask(token, 'Maestro.Cancelled', CAUSE);
+  for (const { token, at } of plan.tokens) {
+    const { error, cause } = cancelAnswer(token, at);
+    await executions.failTask(token, error, cause);
+  }
   for (const child of plan.children) {
     await cancelRun(runs, executions, child).catch((error: unknown) => {
       if (!(error instanceof CancelError)) throw error;
@@ -70,6 +74,11 @@ export async function forceCancel(runs: Runs, executions: Pick<CancelExecutions,
   await runs.store.durable();
   if (record.execution !== null) await executions.stop(record.execution, 'Maestro.Cancelled', CAUSE);
   return summary.status;
+}
+
+/** What the token of something that waits is answered with when its run is cancelled. */
+export function cancelAnswer(token: string, at: string): { token: string; at: string; ok: false; error: string; cause: string } {
+  return { token, at, ok: false, error: 'Maestro.Cancelled', cause: CAUSE };
 }
 
 const CAUSE = JSON.stringify({ message: 'the run was cancelled' });
@@ -99,9 +108,11 @@ export async function requestCancel(runs: Runs, id: string): Promise<CancelPlan>
     if (step.state === 'child' && step.child) children.push(step.child);
     if (step.state === 'waiting' && step.token) tokens.push({ at: step.at, token: step.token });
   }
-  for (const { body: checkpoint } of await runs.store.list(runPartition(id), { prefix: CHECKPOINT_PREFIX })) {
+  for (const checkpoint of await checkpointRecords(runs, id)) {
     const { state, token, at } = checkpoint;
-    if (state === 'open' && typeof token === 'string' && typeof at === 'string') tokens.push({ at, token });
+    // One that is answered at this moment is not cancelled: its answer goes on to the next step, which is refused.
+    if (state === 'cancelled' || (state === 'open' && (await closeCheckpoint(runs, id, checkpoint, 'cancelled'))))
+      tokens.push({ at, token });
   }
   return { run: asRun(body), ended: false, tokens, children };
 }

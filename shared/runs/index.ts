@@ -1,5 +1,6 @@
 // The public door of the run records.
 
+export { markAnswered } from './answered.ts';
 export {
   type CallbackAnswer,
   CallbackError,
@@ -9,6 +10,15 @@ export {
   completeCallback,
 } from './callback.ts';
 export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCancel, requestCancel } from './cancel.ts';
+export {
+  checkpointId,
+  checkpointStep,
+  closeCheckpoint,
+  expireCheckpoints,
+  listCheckpoints,
+  type RunCheckpoint,
+  settleWaiting,
+} from './checkpoints.ts';
 export { childStatuses } from './child-statuses.ts';
 export { CLAIM_MS, claimForChain, undoPass } from './claim.ts';
 export { errorInfo, failureFields } from './error-info.ts';
@@ -21,9 +31,11 @@ export { listEvents } from './list-events.ts';
 export { type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
 export { type Owed, owed } from './owed.ts';
 export {
+  asCheckpoint,
   asRun,
   asStep,
   type CheckpointRecord,
+  DEFAULT_TENANT,
   type ErrorInfo,
   isClosed,
   isFinal,
@@ -38,14 +50,17 @@ export {
   stepRecordSchema,
   stepStatus,
   stopField,
+  tenantOf,
   type UndoState,
 } from './records.ts';
+export { CheckpointError, resolveCheckpoint, type TokenAnswer, tokenAnswer } from './resolve-checkpoint.ts';
 export {
   closeList,
   createRun,
   endRun,
   ensureRun,
   ForeignRunError,
+  findReusable,
   findRun,
   findRunId,
   listSteps,
@@ -57,6 +72,7 @@ export {
 } from './run-records.ts';
 export { createRuns, type EventType, type Runs, type RunsOptions } from './runs.ts';
 export { sealStep } from './seal.ts';
+export { unansweredTokens } from './unanswered.ts';
 export { type DeadLetter, deadLetter, fitLists, summarizeUndo, type UndoSummary, undoReport } from './undo-summary.ts';
 export {
   BadReferenceError,

@@ -8,6 +8,7 @@ import { hash } from 'node:crypto';
 import { publicRunId } from '../protocol/run-id.ts';
 import type { RunRef } from '../protocol/step-message.ts';
 import type { Key } from '../store/index.ts';
+import { DEFAULT_TENANT } from './records.ts';
 
 /** Digits of an event's number: a Standard execution has at most 25,000 history events. */
 const EVENT_DIGITS = 8;
@@ -83,9 +84,9 @@ export function executionKey(execution: string, startMs: number): Key {
   return { pk: `EXECUTION#${execution}`, sk: String(startMs) };
 }
 
-/** All runs, newest last. */
-export function allRunsPartition(shard: number): string {
-  return `RUNS#${shard}`;
+/** All runs of a tenant, newest last: a list shows nothing of another tenant, in its cursor neither. */
+export function allRunsPartition(shard: number, tenant: string): string {
+  return tenant === DEFAULT_TENANT ? `RUNS#${shard}` : `RUNS#${shard}#${tenant}`;
 }
 
 /** Runs that have not ended, or to which something is owed. */

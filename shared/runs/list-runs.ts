@@ -5,7 +5,7 @@
 
 import type { Key } from '../store/index.ts';
 import { allRunsPartition, LIST_SHARDS, listSk, openRunsPartition, runRecordKey } from './keys.ts';
-import { asRun, type RunRecord, type RunStatus } from './records.ts';
+import { asRun, DEFAULT_TENANT, type RunRecord, type RunStatus, tenantOf } from './records.ts';
 import type { Runs } from './runs.ts';
 
 /** Records read in one request. */
@@ -20,7 +20,7 @@ export interface ListRunsOptions {
   workflow?: string;
   /** Epoch ms: only runs made at or after it. */
   sinceMs?: number;
-  /** Only this tenant's. */
+  /** Whose runs; default those without a tenant. */
   tenant?: string;
   /** 1 to 100; default 20. */
   limit?: number;
@@ -41,10 +41,11 @@ export async function listRuns(runs: Runs, options: ListRunsOptions = {}): Promi
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) throw new RangeError(`limit: found ${limit}, expected 1 to ${MAX_LIMIT}`);
   if (options.cursor !== undefined && !/^\d{14}#\S+$/.test(options.cursor))
     throw new RangeError('cursor: expected one from an earlier answer');
+  const tenant = options.tenant ?? DEFAULT_TENANT;
   const found: RunRecord[] = [];
   let before = options.cursor;
   for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; ) {
-    const page = await pageBefore(runs, before, BATCH);
+    const page = await pageBefore(runs, tenant, before, BATCH);
     lookedAt += page.length;
     const records = await readRecords(
       runs,
@@ -54,7 +55,7 @@ export async function listRuns(runs: Runs, options: ListRunsOptions = {}): Promi
       if (options.sinceMs !== undefined && sk < listSk(options.sinceMs, '')) return { runs: found };
       before = sk;
       const record = records.get(id);
-      if (record && matches(record, options)) found.push(record);
+      if (record && tenantOf(record) === tenant && matches(record, options)) found.push(record);
       if (found.length === limit) return { runs: found, cursor: sk };
     }
     if (page.length < BATCH) return { runs: found };
@@ -81,10 +82,10 @@ export async function* listOpenRuns(runs: Runs): AsyncGenerator<{ key: Key; crea
 }
 
 /** The next entries of the merged list, newest first. */
-async function pageBefore(runs: Runs, before: string | undefined, limit: number): Promise<{ sk: string; id: string }[]> {
+async function pageBefore(runs: Runs, tenant: string, before: string | undefined, limit: number): Promise<{ sk: string; id: string }[]> {
   const shards = await Promise.all(
     Array.from({ length: LIST_SHARDS }, (_, shard) =>
-      runs.store.list(allRunsPartition(shard), { reverse: true, limit, ...(before === undefined ? {} : { after: before }) }),
+      runs.store.list(allRunsPartition(shard, tenant), { reverse: true, limit, ...(before === undefined ? {} : { after: before }) }),
     ),
   );
   const entries = shards.flat().map(({ sk, body }) => ({ sk, id: String(body['id']) }));
@@ -102,10 +103,6 @@ async function readRecords(runs: Runs, ids: string[]): Promise<Map<string, RunRe
   return records;
 }
 
-function matches(record: RunRecord, { status, workflow, tenant }: ListRunsOptions): boolean {
-  return (
-    (status === undefined || record.status === status) &&
-    (workflow === undefined || record.workflow === workflow) &&
-    (tenant === undefined || record.tenant === tenant)
-  );
+function matches(record: RunRecord, { status, workflow }: ListRunsOptions): boolean {
+  return (status === undefined || record.status === status) && (workflow === undefined || record.workflow === workflow);
 }

@@ -18,6 +18,9 @@ export const RUN_STATUSES = [
 
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
+/** Runs that nobody's key started (schedules, events, the console, the command line) are this tenant's. It is not written on their records. */
+export const DEFAULT_TENANT = 'default';
+
 /** A run with one of these has ended. */
 const FINAL_STATUSES: readonly RunStatus[] = ['completed', 'failed', 'compensated', 'compensation_failed', 'cancelled'];
 
@@ -62,7 +65,14 @@ export const runRecordSchema = z.looseObject({
   mode: z.string().optional(),
   jobId: z.string().optional(),
   planId: z.string().optional(),
+  /** Which run of its job; left out: the first. */
   attempt: z.number().optional(),
+  /** The run of the same job that this one was started after. */
+  retryOf: z.string().optional(),
+  /** A run whose steps answer this one's, where place, method and input are the same: nothing of it was undone or is in doubt. */
+  reuse: z.string().optional(),
+  /** The audit receipt of the request that started it. */
+  receipt: json.optional(),
   /** How it was asked for (ids, metadata); never headers. */
   request: json.optional(),
   link: z.custom<RunLink>().optional(),
@@ -71,6 +81,11 @@ export const runRecordSchema = z.looseObject({
   rawError: json.optional(),
   /** Cancel was asked for. */
   cancel: z.literal(true).optional(),
+  cancelledAtMs: time.optional(),
+  /** The first expiry among its open checkpoints; set while it waits for one. */
+  checkpointUntilMs: time.optional(),
+  /** When an answer to one of its task tokens was last taken; the sweep removes it when all of them have been told. */
+  answerAtMs: time.optional(),
   /** The undo claim: who undoes this run, and until when that is believed without a sign of life. */
   claimBy: z.string().nullable().optional(),
   claimUntilMs: time.optional(),
@@ -85,6 +100,11 @@ export const runRecordSchema = z.looseObject({
 
 /** Beside these, `stop#<place of a block>: true` for each stopped block. */
 export type RunRecord = z.infer<typeof runRecordSchema>;
+
+/** Whose run it is. */
+export function tenantOf(run: RunRecord): string {
+  return run.tenant ?? DEFAULT_TENANT;
+}
 
 const STEP_STATES = ['started', 'waiting', 'done', 'not_performed', 'unknown', 'done_late', 'skipped', 'child'] as const;
 
@@ -123,11 +143,17 @@ export const stepRecordSchema = z.looseObject({
   /** The failure was for good. */
   forGood: z.literal(true).optional(),
   letGo: z.literal(true).optional(),
+  /** SHA-256 of what was asked of whom: the same place with the same one is the same step of a run that goes on from this one. */
+  print: z.string().optional(),
+  /** Answered from the record of the run that this one goes on from. */
+  reused: z.literal(true).optional(),
   irreversible: z.literal(true).optional(),
   /** Not before this: a `Retry-After`. */
   retryAtMs: time.optional(),
   token: z.string().optional(),
   callback: z.string().optional(),
+  /** A callback whose answer is on record: its token has been answered with it. */
+  answered: z.boolean().optional(),
   shape: object.optional(),
   /** A `workflow` step: the child's public id. */
   child: z.string().optional(),
@@ -177,7 +203,7 @@ export const runEventSchema = z.looseObject({
 
 export type RunEvent = z.infer<typeof runEventSchema>;
 
-export const checkpointRecordSchema = z.looseObject({
+export const checkpointRecordSchema = z.object({
   step: z.string(),
   at: z.string(),
   state: z.enum(['open', 'resolved', 'expired', 'cancelled']),
@@ -192,6 +218,17 @@ export const checkpointRecordSchema = z.looseObject({
   allow: z.array(z.string()),
   onTimeout: z.string(),
   default: json.optional(),
+  /** When it ended, by an answer or otherwise. */
+  atMs: time.optional(),
+  decision: z.enum(['approve', 'edit', 'reject', 'respond']).optional(),
+  /** Without the decision; reserved keys escaped. */
+  answer: json.optional(),
+  /** Who answered. */
+  by: z.string().optional(),
+  /** The task token has been answered with it. */
+  answered: z.boolean().optional(),
+  /** Answered from the record of this run, which its own one retries. */
+  reusedFrom: z.string().optional(),
 });
 
 export type CheckpointRecord = z.infer<typeof checkpointRecordSchema>;
@@ -206,6 +243,13 @@ export function asRun(body: JsonObject): RunRecord {
 export function asStep(body: JsonObject): StepRecord {
   if (typeof body['at'] !== 'string' || typeof body['state'] !== 'string') throw new Error('step record: found an item of another kind');
   return body as unknown as StepRecord;
+}
+
+/** A CHECKPOINT body from the store, as `asRun`. */
+export function asCheckpoint(body: JsonObject): CheckpointRecord {
+  if (typeof body['at'] !== 'string' || typeof body['token'] !== 'string')
+    throw new Error('checkpoint record: found an item of another kind');
+  return body as unknown as CheckpointRecord;
 }
 
 /** The field of the RUN record that marks a block as stopped. */

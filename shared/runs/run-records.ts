@@ -15,7 +15,17 @@ import {
   stepKey,
   valueKey,
 } from './keys.ts';
-import { asRun, asStep, type ErrorInfo, isFinal, type RunRecord, type RunStatus, type StepRecord } from './records.ts';
+import {
+  asRun,
+  asStep,
+  DEFAULT_TENANT,
+  type ErrorInfo,
+  isFinal,
+  type RunRecord,
+  type RunStatus,
+  type StepRecord,
+  tenantOf,
+} from './records.ts';
 import type { EventType, Runs } from './runs.ts';
 import { isStored, loadStored, storeValue } from './values.ts';
 
@@ -40,6 +50,9 @@ export interface NewRun {
   jobId?: string;
   planId?: string;
   attempt?: number;
+  retryOf?: string;
+  reuse?: string;
+  receipt?: Json;
   request?: Json;
 }
 
@@ -72,7 +85,8 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
   const [known] = await runs.store.read([runRecordKey(id)]);
   if (known) return key ? startQueued(runs, key, made) : asRun(known);
   const now = runs.clock.now();
-  const record = newRecord(id, key, made, now);
+  const parent = made.link?.parent;
+  const record = newRecord(id, key, parent ? { ...made, ...(await inherited(runs, parent)) } : made, now);
   const expiresAt = runs.expiresAt(record.deadlineMs);
   const { store } = runs;
   if (made.input !== undefined) await putValue(runs, id, 'INPUT', made.input, expiresAt);
@@ -83,17 +97,20 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
   const opened = await store.put(open, listed, { absent: true }, expiresAt);
   // So is what finds it: a record that is there already is never completed, so nothing that an undo needs may come after it.
   if (key && needsLookup(key)) await store.put(executionKey(key.execution, key.startMs), { id }, undefined, expiresAt);
-  if (made.link?.parent) await tellParent(runs, id, made.workflow, made.link.parent, made.link.undo);
+  if (parent) await tellParent(runs, id, made.workflow, parent, made.link?.undo);
   if (!(await store.put(runRecordKey(id), record, { absent: true }, expiresAt))) {
     const other = await readRun(runs, id);
     // Made in the same millisecond, both have the same entry: then it is the other's too.
     if (opened && other.createdAtMs !== now) await store.delete(open);
     return key ? startQueued(runs, key, made) : other;
   }
-  await store.put({ pk: allRunsPartition(shard), sk: listSk(now, id) }, listed, undefined, expiresAt);
+  const run = asRun(record);
+  await store.put({ pk: allRunsPartition(shard, tenantOf(run)), sk: listSk(now, id) }, listed, undefined, expiresAt);
   runs.begin(id);
+  if (made.jobId !== undefined && made.attempt === undefined)
+    await runs.append(id, 'job.created', { workflow: made.workflow }, record.deadlineMs);
   await runs.append(id, key ? 'run.started' : 'run.queued', { workflow: made.workflow }, record.deadlineMs);
-  return asRun(record);
+  return run;
 }
 
 /** The record of the run that a message names, made if nobody has announced it. @throws ForeignRunError */
@@ -195,11 +212,14 @@ async function putValue(runs: Runs, id: string, which: 'INPUT' | 'OUTPUT', value
 
 function newRecord(id: string, key: RunKey | undefined, made: NewRun, now: number): JsonObject & { deadlineMs?: number } {
   const optional: { [name: string]: Json | undefined } = {
-    tenant: made.tenant,
+    tenant: made.tenant === DEFAULT_TENANT ? undefined : made.tenant,
     mode: made.mode,
     jobId: made.jobId,
     planId: made.planId,
     attempt: made.attempt,
+    retryOf: made.retryOf,
+    reuse: made.reuse,
+    receipt: made.receipt,
     request: made.request,
     link: made.link ? ({ ...made.link } as JsonObject) : undefined,
   };
@@ -216,6 +236,27 @@ function newRecord(id: string, key: RunKey | undefined, made: NewRun, now: numbe
   if (key) record['startedAtMs'] = key.startMs;
   if (made.deadlineMs !== undefined) record.deadlineMs = made.deadlineMs;
   return record;
+}
+
+/** What a child takes over from the run that started it: whose it is and, where that one goes on from an earlier run, that one's child. */
+async function inherited(runs: Runs, { run, at }: NonNullable<RunLink['parent']>): Promise<Pick<NewRun, 'tenant' | 'reuse'>> {
+  const record = await findRun(runs, run);
+  if (!record) return {};
+  const reuse = (await findReusable(runs, record, at))?.step.child;
+  return { tenant: tenantOf(record), ...(reuse === undefined ? {} : { reuse }) };
+}
+
+/**
+ * The record of a step in the run that this one goes on from or, where that one did not come so far, in the one before it.
+ * Undefined for a run that goes on from none.
+ */
+export async function findReusable(runs: Runs, run: RunRecord, at: string): Promise<{ runId: string; step: StepRecord } | undefined> {
+  for (let from = run.reuse; from !== undefined; ) {
+    const [before, step] = await runs.store.read([runRecordKey(from), stepKey(from, at)]);
+    if (step) return { runId: from, step: asStep(step) };
+    from = before ? asRun(before).reuse : undefined;
+  }
+  return undefined;
 }
 
 /** A queued run has begun. */

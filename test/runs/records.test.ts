@@ -362,12 +362,14 @@ describe('a callback', () => {
     expect(await completeCallback(world.runs, url(world), { ok: true, value: { id: 'p', more: 'q' } })).toEqual({
       ok: true,
       token: 't1',
+      at: '0001',
       repeated: false,
       output: { id: 'p' },
     });
     expect(await completeCallback(world.runs, url(world), { ok: true, value: 'another' })).toEqual({
       ok: true,
       token: 't1',
+      at: '0001',
       repeated: true,
       output: { id: 'p' },
     });
