@@ -1,6 +1,6 @@
 // The public door of the embedded default.
 
-export { machineArn } from './arns.ts';
+export { LOCAL_ACCOUNT, LOCAL_REGION, machineArn, undoMachineName } from './arns.ts';
 export type { LeftRun } from './local-recovery.ts';
 export { type Opened, openRuntime } from './open-runtime.ts';
 export type {

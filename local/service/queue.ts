@@ -1,0 +1,117 @@
+// The queue of runs that are to be started: items of the store, worked off in this process.
+//
+//   Q1. A message is in the store before it is taken for sent, and leaves it only when its run has begun or needs no start any more.
+//   Q2. What goes wrong is tried again, later each time; a message is never given up.
+//   Q3. At most `BATCHES` batches are under way at once.
+
+import type { Clock, Timer } from '../../shared/clock.ts';
+import type { Queue } from '../../shared/orchestrate/ports.ts';
+import type { Store } from '../../shared/store/index.ts';
+
+const PARTITION = 'QUEUE';
+/** Messages that are handed over together: SQS gives a Lambda as many. */
+const BATCH = 10;
+const BATCHES = 4;
+/** ms until a message that could not be worked off is tried again: doubled each time, up to the second. */
+const FIRST_RETRY_MS = 200;
+const LONGEST_RETRY_MS = 60_000;
+
+/** A message as it is handed to the worker. */
+export interface QueueMessage {
+  id: string;
+  body: string;
+  /** Times that it has been handed over, this one included. */
+  receives: number;
+  sentAtMs: number;
+}
+
+export interface LocalQueue extends Queue {
+  /** Takes up what an earlier process left, and begins to work. */
+  start(work: QueueWork): Promise<void>;
+  /** Begins nothing more; resolves when what is under way has ended. */
+  stop(): Promise<void>;
+}
+
+/** Works off a batch. @returns ids of the messages that are to be tried again */
+export type QueueWork = (messages: readonly QueueMessage[]) => Promise<readonly string[]>;
+
+export interface LocalQueueOptions {
+  store: Store;
+  clock: Clock;
+  /** A new message's id; in order. */
+  id(): string;
+  /** Told of what will be tried again. */
+  onProblem?: (error: Error) => void;
+}
+
+export function createLocalQueue({ store, clock, id, onProblem }: LocalQueueOptions): LocalQueue {
+  const ready: QueueMessage[] = [];
+  const waiting = new Set<Timer>();
+  let work: QueueWork | undefined;
+  let underWay = 0;
+  let stopped = false;
+  let idle = (): void => {};
+
+  function proceed(): void {
+    while (work && !stopped && underWay < BATCHES && ready.length > 0) {
+      underWay++;
+      void workOff(work, ready.splice(0, BATCH)).finally(() => {
+        underWay--;
+        if (underWay === 0) idle();
+        proceed();
+      });
+    }
+  }
+
+  async function workOff(worker: QueueWork, batch: QueueMessage[]): Promise<void> {
+    for (const message of batch) message.receives++;
+    let failed: ReadonlySet<string>;
+    try {
+      failed = new Set(await worker(batch));
+      const done = batch.filter((message) => !failed.has(message.id));
+      await Promise.all(done.map((message) => store.delete(keyOf(message.id))));
+    } catch (error) {
+      failed = new Set(batch.map((message) => message.id));
+      onProblem?.(error instanceof Error ? error : new Error(String(error)));
+    }
+    for (const message of batch) if (failed.has(message.id)) later(message);
+  }
+
+  function later(message: QueueMessage): void {
+    const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** (message.receives - 1), LONGEST_RETRY_MS);
+    const timer = clock.setTimer(pauseMs, () => {
+      waiting.delete(timer);
+      ready.push(message);
+      proceed();
+    });
+    waiting.add(timer);
+  }
+
+  return {
+    async send(body) {
+      const message = { id: id(), body, receives: 0, sentAtMs: clock.now() };
+      await store.put(keyOf(message.id), { body, sentAtMs: message.sentAtMs });
+      ready.push(message);
+      proceed();
+    },
+    async start(worker) {
+      const before = new Set(ready.map((message) => message.id));
+      const left = await store.list(PARTITION);
+      for (const { sk, body } of left) {
+        if (before.has(sk)) continue;
+        ready.push({ id: sk, body: String(body['body']), receives: 0, sentAtMs: Number(body['sentAtMs']) });
+      }
+      work = worker;
+      proceed();
+    },
+    async stop() {
+      stopped = true;
+      for (const timer of waiting) timer.cancel();
+      if (underWay > 0) await new Promise<void>((resolve) => (idle = resolve));
+    },
+  };
+}
+
+function keyOf(id: string): { pk: string; sk: string } {
+  return { pk: PARTITION, sk: id };
+}
