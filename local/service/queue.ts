@@ -1,14 +1,16 @@
 // The queue of runs that are to be started: items of the store, worked off in this process.
 //
 //   Q1. A message is in the store before it is taken for sent, and leaves it only when its run has begun or needs no start any more.
-//   Q2. What goes wrong is tried again, later each time; a message is never given up.
-//   Q3. At most `BATCHES` batches are under way at once.
+//   Q2. What goes wrong is tried again, later each time, for as long as it takes.
+//   Q3. A message that can never become a run is put aside, with the reason.
+//   Q4. At most `BATCHES` batches are under way at once.
 
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Queue } from '../../shared/orchestrate/ports.ts';
 import type { Store } from '../../shared/store/index.ts';
 
 const PARTITION = 'QUEUE';
+const DEAD_PARTITION = 'QUEUE_DEAD';
 /** Messages that are handed over together: SQS gives a Lambda as many. */
 const BATCH = 10;
 const BATCHES = 4;
@@ -32,8 +34,11 @@ export interface LocalQueue extends Queue {
   stop(): Promise<void>;
 }
 
-/** Works off a batch. @returns ids of the messages that are to be tried again */
-export type QueueWork = (messages: readonly QueueMessage[]) => Promise<readonly string[]>;
+/** What is to be done with a message that was not worked off: try it again, or put it aside for this reason. */
+export type QueueVerdict = 'again' | { dead: string };
+
+/** Works off a batch. Messages that are not in the answer are done. */
+export type QueueWork = (messages: readonly QueueMessage[]) => Promise<ReadonlyMap<string, QueueVerdict>>;
 
 export interface LocalQueueOptions {
   store: Store;
@@ -44,7 +49,7 @@ export interface LocalQueueOptions {
   onProblem?: (error: Error) => void;
 }
 
-export function createLocalQueue({ store, clock, id, onProblem }: LocalQueueOptions): LocalQueue {
+export function createLocalQueue({ store, clock, id: newId, onProblem: problem = () => {} }: LocalQueueOptions): LocalQueue {
   const ready: QueueMessage[] = [];
   const waiting = new Set<Timer>();
   let work: QueueWork | undefined;
@@ -65,16 +70,25 @@ export function createLocalQueue({ store, clock, id, onProblem }: LocalQueueOpti
 
   async function workOff(worker: QueueWork, batch: QueueMessage[]): Promise<void> {
     for (const message of batch) message.receives++;
-    let failed: ReadonlySet<string>;
     try {
-      failed = new Set(await worker(batch));
-      const done = batch.filter((message) => !failed.has(message.id));
-      await Promise.all(done.map((message) => store.delete(keyOf(message.id))));
+      const verdicts = await worker(batch);
+      for (const message of batch) {
+        const verdict = verdicts.get(message.id);
+        if (verdict === 'again') later(message);
+        else await drop(message, verdict?.dead);
+      }
     } catch (error) {
-      failed = new Set(batch.map((message) => message.id));
-      onProblem?.(error instanceof Error ? error : new Error(String(error)));
+      for (const message of batch) later(message);
+      problem(error instanceof Error ? error : new Error(String(error)));
     }
-    for (const message of batch) if (failed.has(message.id)) later(message);
+  }
+
+  async function drop({ id, body, sentAtMs }: QueueMessage, reason?: string): Promise<void> {
+    if (reason !== undefined) {
+      await store.put({ pk: DEAD_PARTITION, sk: id }, { body, sentAtMs, reason });
+      problem(new Error(`queue: a message was put aside, for it can never become a run: ${reason}`));
+    }
+    await store.delete(keyOf(id));
   }
 
   function later(message: QueueMessage): void {
@@ -89,7 +103,7 @@ export function createLocalQueue({ store, clock, id, onProblem }: LocalQueueOpti
 
   return {
     async send(body) {
-      const message = { id: id(), body, receives: 0, sentAtMs: clock.now() };
+      const message = { id: newId(), body, receives: 0, sentAtMs: clock.now() };
       await store.put(keyOf(message.id), { body, sentAtMs: message.sentAtMs });
       ready.push(message);
       proceed();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLocalQueue, type LocalQueue, type QueueMessage } from '../../local/service/queue.ts';
+import { createLocalQueue, type LocalQueue, type QueueMessage, type QueueVerdict } from '../../local/service/queue.ts';
 import { createVirtualClock, type VirtualClock } from '../../local/simulate/virtual-clock.ts';
 import { createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
 
@@ -31,6 +31,11 @@ function pass(ms: number): Promise<void> {
   return clock.run(new Promise((resolve) => void clock.setTimer(ms, resolve)));
 }
 
+/** All of these are to be tried again. */
+function again(messages: readonly QueueMessage[]): Map<string, QueueVerdict> {
+  return new Map(messages.map(({ id }) => [id, 'again']));
+}
+
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -42,7 +47,7 @@ describe('the queue of runs', () => {
     for (let n = 0; n < 25; n++) await queue.send(`run_${n}`);
     await queue.start(async (messages) => {
       batches.push(messages.map(({ body }) => body));
-      return [];
+      return new Map();
     });
     await turns(5);
 
@@ -59,7 +64,7 @@ describe('the queue of runs', () => {
       most = Math.max(most, ++now);
       await turns(3);
       now--;
-      return [];
+      return new Map();
     });
     await turns(60);
 
@@ -74,7 +79,7 @@ describe('the queue of runs', () => {
     await queue.send('bad');
     await queue.start(async (messages) => {
       for (const { body, receives } of messages) seen.push([body, receives, clock.now()]);
-      return messages.filter(({ body, receives }) => body === 'bad' && receives < 4).map(({ id }) => id);
+      return again(messages.filter(({ body, receives }) => body === 'bad' && receives < 4));
     });
     await pass(10_000);
 
@@ -93,7 +98,7 @@ describe('the queue of runs', () => {
     await queue.send('run_1');
     await queue.start(async () => {
       if (calls++ === 0) throw new Error('no');
-      return [];
+      return new Map();
     });
     await pass(1_000);
 
@@ -101,10 +106,24 @@ describe('the queue of runs', () => {
     expect(problems.map(({ message }) => message)).toEqual(['no']);
   });
 
+  test('a message that can never become a run is put aside with the reason, and comes no more', async () => {
+    const queue = open();
+    await queue.send('nonsense');
+    await queue.start(async (messages) => new Map(messages.map(({ id }) => [id, { dead: 'it names no run' }])));
+    await turns(3);
+    const store = createSqliteStore(database);
+
+    expect(await store.list('QUEUE')).toEqual([]);
+    expect((await store.list('QUEUE_DEAD')).map(({ body }) => body)).toEqual([
+      { body: 'nonsense', sentAtMs: 0, reason: 'it names no run' },
+    ]);
+    expect(problems).toHaveLength(1);
+  });
+
   test('what was not worked off when the process died is handed over by the next, and what was is not', async () => {
     const first = open();
     await first.send('done');
-    await first.start(async (messages) => messages.filter(({ body }) => body === 'left').map(({ id }) => id));
+    await first.start(async (messages) => again(messages.filter(({ body }) => body === 'left')));
     await turns(3);
     await first.send('left');
     await turns(3);
@@ -115,7 +134,7 @@ describe('the queue of runs', () => {
     await next.send('new');
     await next.start(async (messages: readonly QueueMessage[]) => {
       seen.push(...messages.map(({ body }) => body));
-      return [];
+      return new Map();
     });
     await turns(5);
 
@@ -129,7 +148,7 @@ describe('the queue of runs', () => {
     await queue.start(async (messages) => {
       begun.push(...messages.map(({ body }) => body));
       await go.promise;
-      return [];
+      return new Map();
     });
     await queue.send('a');
     let stopped = false;
