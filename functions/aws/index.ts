@@ -1,0 +1,13 @@
+// The public door of the AWS adapters.
+
+export { createAuditKey } from './audit-key.ts';
+export { createBus, createStepEvents } from './bus.ts';
+export { type AwsCatalog, type CatalogOptions, createCatalog, type Manifest, parseManifest, parseWorkflowParameter } from './catalog.ts';
+export { readManifest, readParameters } from './catalog-sources.ts';
+export { type AwsClients, createClients, once } from './clients.ts';
+export { type Config, readConfig, type Setting } from './config.ts';
+export { createEventFeed } from './event-feed.ts';
+export { type AwsExecutions, createExecutions } from './executions.ts';
+export { systemIds } from './ids.ts';
+export { countTransitions, createObserver, errorFacts, type Observer } from './observe.ts';
+export { createStartQueue, createUndoLetters } from './queue.ts';
