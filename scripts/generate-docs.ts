@@ -41,7 +41,7 @@ async function makeParts(): Promise<Map<string, string>> {
     if (!step) throw new Error(`the schema has no step with the key "${key}"`);
     parts.set(`step ${name}`, keys(step, COMMON));
     if (name === 'call') {
-      parts.set('step', keys({ ...step, properties: pick(propertiesOf(step), COMMON) }));
+      parts.set('step', keys({ properties: pick(propertiesOf(step), COMMON) }));
       parts.set('compensate', keys(propertiesOf(step)['compensate']));
     }
     if (name === 'checkpoint') parts.set('checkpoint', keys(propertiesOf(step)['checkpoint']));
