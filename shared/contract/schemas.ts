@@ -148,6 +148,11 @@ export const undoSchema = z
     unresolved: z.array(json),
     /** Steps that say they have no undo, and were passed. */
     irreversible: z.array(json),
+    /** How long a list is that was cut. */
+    undone_count: z.number().exactOptional(),
+    left_count: z.number().exactOptional(),
+    unresolved_count: z.number().exactOptional(),
+    irreversible_count: z.number().exactOptional(),
   })
   .meta({ id: 'Undo' });
 

@@ -4,6 +4,8 @@ import type { Json, JsonObject } from '../json.ts';
 import type { CancelExecutions, RunEvent } from '../runs/index.ts';
 import type { InputSchema } from '../workflow/index.ts';
 
+export { DEFAULT_TENANT } from '../runs/index.ts';
+
 /** A workflow as the service needs it: plain data. */
 export interface CatalogEntry {
   name: string;
@@ -27,6 +29,9 @@ export interface CatalogEntry {
   /** ARN of `<name>-undo` (its alias on AWS); null where nothing can be undone. */
   undoArn: string | null;
 }
+
+/** What has to be known of a workflow to start it. */
+export type StartedWorkflow = Pick<CatalogEntry, 'name' | 'version' | 'execution' | 'timeoutMs' | 'inputPaths' | 'startArn'>;
 
 /** The workflows that are there. */
 export interface Catalog {
@@ -56,7 +61,7 @@ export interface Executions extends CancelExecutions {
    * (`ExecutionAlreadyExists` is success).
    * @throws ThrottledError
    */
-  start(request: { entry: CatalogEntry; name: string; input: Json }): Promise<{
+  start(request: { entry: StartedWorkflow; name: string; input: Json }): Promise<{
     executionArn: string;
     /** The start as the execution's states see it: `$states.context.Execution.StartTime`. */
     startTime: string;
@@ -120,9 +125,6 @@ export interface Caller {
   principal: string;
   scopes: readonly ('run' | 'read' | 'admin')[];
 }
-
-/** Runs that nobody's key started (schedules, events, the console, the command line) are this tenant's. */
-export const DEFAULT_TENANT = 'default';
 
 /** Where a request came in, for the audit. */
 export interface RequestSource {

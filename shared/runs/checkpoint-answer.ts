@@ -1,14 +1,12 @@
 // What an answer to a checkpoint may be. Pure: the record and the body, nothing else.
 
 import type { ErrorDetail } from '../contract/index.ts';
-import { getOwn, isJsonObject, type Json, type JsonObject, setOwn } from '../json.ts';
+import { getOwn, isJsonObject, type Json, type JsonObject, jsonProblem, setOwn } from '../json.ts';
 import { type InputIssue, type InputSchema, validateInput } from '../workflow/index.ts';
 import type { CheckpointRecord } from './records.ts';
 
 /** Bytes of an answer: it stands in the state from then on, beside all else that is in there (262,144 bytes on AWS). */
 const MAX_ANSWER_BYTES = 32_768;
-/** Far deeper than any answer that is meant, far below what the stack can hold. */
-const MAX_DEPTH = 100;
 
 export type Decision = 'approve' | 'edit' | 'reject' | 'respond';
 
@@ -59,7 +57,7 @@ function checkFields(
   const named = options !== undefined && !Object.hasOwn(schema.properties ?? {}, 'option');
   const { required, ...lenient } = schema;
   const used = decision === 'approve' || required === undefined ? lenient : schema;
-  return validateInput(used, named ? without(answer, 'option') : answer).map(detailOf);
+  return validateInput(used, named ? without(answer, 'option') : answer).map(issueDetail);
 }
 
 function without(object: JsonObject, name: string): JsonObject {
@@ -68,8 +66,8 @@ function without(object: JsonObject, name: string): JsonObject {
   return rest;
 }
 
-/** An issue's path as a list: `lines[0].name` is `['lines', 0, 'name']`. */
-function detailOf({ path, message }: InputIssue): ErrorDetail {
+/** An issue with its path as a list: `lines[0].name` is `['lines', 0, 'name']`. */
+export function issueDetail({ path, message }: InputIssue): ErrorDetail {
   const parts: (string | number)[] = [];
   for (const [, name, index, quoted] of path.matchAll(/\.?([A-Za-z_]\w*)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/g))
     parts.push(name ?? (index === undefined ? String(JSON.parse(quoted ?? '""')) : Number(index)));
@@ -82,11 +80,8 @@ function wrong(path: (string | number)[], message: string): ReadAnswer {
 
 /** Before anything walks the body by recursion. */
 function sizeProblem(body: JsonObject): string | undefined {
-  for (let level: Json[] = [body], depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH}`;
-    if (level.some((value) => typeof value === 'number' && !Number.isFinite(value))) return 'holds a number that is out of range';
-    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
-  }
+  const problem = jsonProblem(body);
+  if (problem !== undefined) return problem;
   const bytes = Buffer.byteLength(JSON.stringify(body));
   return bytes > MAX_ANSWER_BYTES ? `has ${bytes} bytes, expected at most ${MAX_ANSWER_BYTES}` : undefined;
 }

@@ -1,6 +1,6 @@
 // The public door of the run records.
 
-export { markAnswered } from './answered.ts';
+export { markAnswered, noteAnswer } from './answered.ts';
 export {
   type CallbackAnswer,
   CallbackError,
@@ -10,6 +10,7 @@ export {
   completeCallback,
 } from './callback.ts';
 export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCancel, requestCancel } from './cancel.ts';
+export { issueDetail } from './checkpoint-answer.ts';
 export {
   checkpointId,
   checkpointStep,

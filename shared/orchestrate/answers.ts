@@ -1,0 +1,79 @@
+// What comes from outside for a run that waits: answers to checkpoints and callbacks.
+//
+//   A1. The answer is on record before the execution's token is told of it; whoever dies in between leaves it to the sweep.
+//   A2. A receipt says who answered what, before the request is answered.
+
+import { ApiError, type ErrorCode, type ResolveRequest } from '../contract/index.ts';
+import { type Json, type JsonObject, jsonProblem } from '../json.ts';
+import {
+  CallbackError,
+  CheckpointError,
+  completeCallback,
+  findRun,
+  markAnswered,
+  resolveCheckpoint,
+  type TokenAnswer,
+  tenantOf,
+} from '../runs/index.ts';
+import type { Caller, RequestSource } from './ports.ts';
+import { appendReceipt } from './receipts.ts';
+import type { ServiceParts } from './service-parts.ts';
+
+const CHECKPOINT_CODES: { [reason in CheckpointError['reason']]: ErrorCode } = {
+  unknown: 'not_found',
+  wrong: 'invalid',
+  resolved: 'conflict',
+  cancelled: 'conflict',
+  expired: 'gone',
+};
+
+/** `Service.resolveCheckpoint`, for a run of the caller's tenant. @throws ApiError */
+export async function answerCheckpoint(
+  parts: ServiceParts,
+  caller: Caller,
+  source: RequestSource,
+  runId: string,
+  checkpointId: string,
+  answer: ResolveRequest,
+): Promise<void> {
+  const { runs, audit } = parts;
+  try {
+    // Checked by the contract: a JSON object.
+    const given = await resolveCheckpoint(runs, runId, checkpointId, answer as JsonObject, caller.principal);
+    const decision = answer.decision ?? null;
+    await appendReceipt(audit, caller, source, 'resolve', { run_id: runId, checkpoint_id: checkpointId, decision });
+    await tellToken(parts, runId, given);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    const { reason, message, details } = error;
+    throw new ApiError(CHECKPOINT_CODES[reason], `${message}.`, { cause: error, ...(details.length > 0 ? { details } : {}) });
+  }
+}
+
+/** `Service.answerCallback`. @throws ApiError */
+export async function answerCallback(parts: ServiceParts, source: RequestSource, token: string, value: Json): Promise<void> {
+  const { runs, audit } = parts;
+  const problem = jsonProblem(value);
+  if (problem !== undefined) throw new ApiError('invalid', `the answer ${problem}.`, { details: [{ path: [], message: problem }] });
+  try {
+    const { repeated, ...given } = await completeCallback(runs, token, { ok: true, value });
+    // The token is checked by now; what stands before its first dot is the run.
+    const runId = token.slice(0, token.indexOf('.'));
+    const run = await findRun(runs, runId);
+    if (!repeated && run) {
+      const caller = { authMode: 'callback', tenant: tenantOf(run), principal: 'callback' } as const;
+      await appendReceipt(audit, caller, source, 'callback', { run_id: runId, at: given.at });
+    }
+    await tellToken(parts, runId, given);
+  } catch (error) {
+    if (!(error instanceof CallbackError)) throw error;
+    throw new ApiError(error.reason === 'unknown' ? 'not_found' : 'conflict', `${error.message}.`, { cause: error });
+  }
+}
+
+/** Gives an answer that is on record to the execution. */
+export async function tellToken({ runs, executions }: ServiceParts, runId: string, answer: TokenAnswer): Promise<void> {
+  if (answer.ok) await executions.succeedTask(answer.token, answer.output);
+  else await executions.failTask(answer.token, answer.error, answer.cause);
+  await markAnswered(runs, runId, answer.at);
+}

@@ -1,0 +1,86 @@
+// One run per key: the `Idempotency-Key` of a client, or what tells one firing of a trigger from another.
+//
+//   I1. A key stands for one request for a day. The conditional write of its record decides who starts; everybody else gets that one's run.
+
+import { createHash } from 'node:crypto';
+import { ApiError } from '../contract/index.ts';
+import type { Json, JsonObject } from '../json.ts';
+import type { Runs } from '../runs/index.ts';
+import type { Key } from '../store/index.ts';
+
+const KEPT_MS = 24 * 3_600_000;
+/** An Express run has no name that starts once: whoever does not tell its id within this has died, and the start is made again. */
+const EXPRESS_START_MS = 60_000;
+
+/** Whose key it is. */
+export interface KeyOwner {
+  tenant: string;
+  kind: 'request' | 'trigger';
+  text: string;
+}
+
+export interface KeyClaim {
+  /** The run that the key stands for; null: an Express run whose id its start has to tell (`nameRun`). */
+  runId: string | null;
+  /** It stood for it before. */
+  repeated: boolean;
+}
+
+/**
+ * Takes a key for a request, or answers what it stands for.
+ * @param request anything that tells this request from others
+ * @param runId the run to start; null where its id is not known before
+ * @throws ApiError conflict when it stands for another request, or its run is being started elsewhere
+ */
+export async function claimKey(runs: Runs, owner: KeyOwner, request: Json, runId: string | null): Promise<KeyClaim> {
+  const { store, clock } = runs;
+  const key = recordKey(owner);
+  const print = fingerprint(request);
+  for (;;) {
+    const now = clock.now();
+    const record: JsonObject = { print, runId, untilMs: now + KEPT_MS, startUntilMs: now + EXPRESS_START_MS };
+    const expiresAt = Math.ceil((now + KEPT_MS) / 1_000);
+    if (await store.put(key, record, { absent: true }, expiresAt)) return { runId, repeated: false };
+    const [found] = await store.read([key]);
+    if (!found) continue;
+    const { untilMs, startUntilMs } = found;
+    const unchanged = { equals: { untilMs: typeof untilMs === 'number' ? untilMs : null } };
+    if (typeof untilMs !== 'number' || untilMs <= now) {
+      if (await store.put(key, record, unchanged, expiresAt)) return { runId, repeated: false };
+      continue;
+    }
+    if (found['print'] !== print)
+      throw new ApiError('conflict', 'Idempotency-Key: it was given with another request; use a new key for a new request.');
+    if (typeof found['runId'] === 'string') return { runId: found['runId'], repeated: true };
+    if (typeof startUntilMs === 'number' && startUntilMs > now)
+      throw new ApiError('conflict', 'Idempotency-Key: the run of the same request is being started; ask again.', { retryAfter: 1 });
+    if (await store.put(key, record, unchanged, expiresAt)) return { runId, repeated: false };
+  }
+}
+
+/** Tells the id of the run that a key stands for. */
+export async function nameRun({ store }: Runs, owner: KeyOwner, runId: string): Promise<void> {
+  await store.update(recordKey(owner), { set: { runId } }, { present: true });
+}
+
+/** Gives a key back whose run was not started. */
+export async function releaseKey({ store }: Runs, owner: KeyOwner, runId: string | null): Promise<void> {
+  await store.delete(recordKey(owner), { equals: { runId } });
+}
+
+/** SHA-256 of a value, the same for every order of its objects' keys. */
+export function fingerprint(value: Json): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
+
+function canonicalJson(value: Json): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
+  const keys = Object.keys(value).sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] ?? null)}`).join()}}`;
+}
+
+/** Hashed: a key may be long, and is nobody else's to read. */
+function recordKey({ tenant, kind, text }: KeyOwner): Key {
+  return { pk: `IDEMPOTENCY#${tenant}`, sk: `${kind}#${createHash('sha256').update(text).digest('hex')}` };
+}

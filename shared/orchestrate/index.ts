@@ -1,0 +1,24 @@
+// The public door of the service.
+
+export { createService } from './create-service.ts';
+export { type RunDetails, readDetails } from './envelope.ts';
+export {
+  type Bus,
+  type BusEvent,
+  type Caller,
+  type Catalog,
+  type CatalogEntry,
+  DEFAULT_TENANT,
+  type EventFeed,
+  type Executions,
+  type NewBusEvent,
+  type Queue,
+  type RequestSource,
+  type ServiceIds,
+  type StartedWorkflow,
+  ThrottledError,
+} from './ports.ts';
+export type { Accepted, Service } from './service.ts';
+export type { ServiceParts } from './service-parts.ts';
+export { prepareInput, startExpressRun, startRun } from './start-run.ts';
+export { iso, messageText } from './step-view.ts';
