@@ -3,26 +3,43 @@
 import type { JsonObject } from '../../shared/json.ts';
 import { type CheckpointMessage, MESSAGE_VERSION } from '../../shared/protocol/step-message.ts';
 import {
+  asCheckpoint,
   type CheckpointRecord,
+  checkpointId,
   checkpointKey,
+  closeCheckpoint,
   ensureRun,
   isClosed,
+  markAnswered,
+  noteAnswer,
   type RunRecord,
   type Runs,
   readRun,
   runKeyOf,
   runRecordKey,
+  settleWaiting,
+  type TokenAnswer,
+  tokenAnswer,
 } from '../../shared/runs/index.ts';
 import { StepError } from '../step/index.ts';
+import { earlierAnswer } from './earlier-answer.ts';
 
 /** @throws StepError when the run takes no more steps, or the message is of another format */
 export type CheckpointFunction = (message: CheckpointMessage) => Promise<null>;
 
-export interface CheckpointFunctionOptions {
-  runs: Runs;
+/** Answers task tokens. One that was answered, timed out or is gone is no error. */
+export interface CheckpointExecutions {
+  succeedTask(token: string, output: Extract<TokenAnswer, { ok: true }>['output']): Promise<void>;
+  failTask(token: string, error: string, cause: string): Promise<void>;
 }
 
-export function createCheckpointFunction({ runs }: CheckpointFunctionOptions): CheckpointFunction {
+export interface CheckpointFunctionOptions {
+  runs: Runs;
+  /** Left out: what is answered already is told by the sweep, and a retried run asks again. */
+  executions?: CheckpointExecutions;
+}
+
+export function createCheckpointFunction({ runs, executions }: CheckpointFunctionOptions): CheckpointFunction {
   return async (message) => {
     if (message.v !== MESSAGE_VERSION)
       throw new StepError(
@@ -32,33 +49,40 @@ export function createCheckpointFunction({ runs }: CheckpointFunctionOptions): C
     const run = runKeyOf(message.run);
     const deadlineMs = Math.min(run.startMs + message.limit, message.run[2]?.deadline ?? Number.POSITIVE_INFINITY);
     const [body] = await runs.store.read([runRecordKey(run.id)]);
-    refuseIfClosed(await ensureRun(runs, message.run, body, deadlineMs), message);
-    const opened = await open(runs, message, deadlineMs);
+    const record = await ensureRun(runs, message.run, body, deadlineMs);
+    refuseIfClosed(record, message);
+    const asked = newRecord(runs, message, deadlineMs);
+    const reused = executions && (await earlierAnswer(runs, record, asked));
+    const { checkpoint, opened } = await open(runs, run.id, { ...asked, ...reused }, deadlineMs);
     // Whoever cancelled or claimed the run since then has not seen this checkpoint, so nobody would answer its token.
     try {
       refuseIfClosed(await readRun(runs, run.id), message);
     } catch (error) {
-      await runs.store.update(checkpointKey(run.id, message.at), { set: { state: 'cancelled' } }, { equals: { state: 'open' } });
+      await closeCheckpoint(runs, run.id, checkpoint, 'cancelled');
       throw error;
     }
-    await runs.store.update(runRecordKey(run.id), { set: { status: 'waiting_checkpoint' } }, { equals: { status: 'running' } });
-    if (opened) await runs.append(run.id, 'checkpoint.waiting', { step: message.step, at: message.at, title: message.title }, deadlineMs);
+    await settleWaiting(runs, run.id);
+    if (opened) await tell(runs, run.id, checkpoint, deadlineMs);
     await runs.store.durable();
+    if (checkpoint.state === 'resolved' && executions) {
+      await giveAnswer(executions, tokenAnswer(checkpoint));
+      await markAnswered(runs, run.id, message.at);
+    }
     return null;
   };
 }
 
-/** False when it was open already: asked again, it only takes the new token. */
-async function open(runs: Runs, message: CheckpointMessage, deadlineMs: number): Promise<boolean> {
+function newRecord(runs: Runs, message: CheckpointMessage, deadlineMs: number): CheckpointRecord {
   const now = runs.clock.now();
-  const key = checkpointKey(runKeyOf(message.run).id, message.at);
+  // The task's time counts from its state's entry: before this function began. Nobody may answer when it is over.
+  const enteredMs = message.entered === undefined ? now : Math.min(now, Date.parse(message.entered));
   const record: CheckpointRecord = {
     step: message.step,
     at: message.at,
     state: 'open',
     token: message.token,
     openedAtMs: now,
-    expiresAtMs: Math.min(now + message.timeout * 1_000, deadlineMs),
+    expiresAtMs: Math.min(enteredMs + message.timeout * 1_000, deadlineMs),
     title: message.title,
     allow: message.allow,
     onTimeout: message.onTimeout,
@@ -67,9 +91,39 @@ async function open(runs: Runs, message: CheckpointMessage, deadlineMs: number):
   if (message.options) record.options = message.options;
   if (message.fields !== undefined) record.fields = message.fields;
   if (message.default !== undefined) record.default = message.default;
-  if (await runs.store.put(key, record as JsonObject, { absent: true }, runs.expiresAt(deadlineMs))) return true;
-  await runs.store.update(key, { set: { token: message.token } }, { equals: { state: 'open' } });
-  return false;
+  return record;
+}
+
+/** The record as it then is. Not `opened`: it was there, so the state was tried again and has a new token, which gets the answer. */
+async function open(
+  runs: Runs,
+  runId: string,
+  record: CheckpointRecord,
+  deadlineMs: number,
+): Promise<{ checkpoint: CheckpointRecord; opened: boolean }> {
+  const key = checkpointKey(runId, record.at);
+  if (record.state === 'resolved') await noteAnswer(runs, runId);
+  if (await runs.store.put(key, record as JsonObject, { absent: true }, runs.expiresAt(deadlineMs)))
+    return { checkpoint: record, opened: true };
+  const { token } = record;
+  const waiting = await runs.store.update(key, { set: { token } }, { equals: { state: 'open' } });
+  if (waiting) return { checkpoint: asCheckpoint(waiting), opened: false };
+  await noteAnswer(runs, runId);
+  const resolved = await runs.store.update(key, { set: { token, answered: false } }, { equals: { state: 'resolved' } });
+  const [ended] = resolved ? [resolved] : await runs.store.read([key]);
+  return { checkpoint: ended ? asCheckpoint(ended) : record, opened: false };
+}
+
+async function tell(runs: Runs, runId: string, checkpoint: CheckpointRecord, deadlineMs: number): Promise<void> {
+  const { step, at, state, title, decision = null, by = null } = checkpoint;
+  const facts = { step, at, checkpoint: checkpointId(runId, at) };
+  if (state === 'open') await runs.append(runId, 'checkpoint.waiting', { ...facts, title }, deadlineMs);
+  else await runs.append(runId, 'checkpoint.resolved', { ...facts, decision, by, reused: true }, deadlineMs);
+}
+
+async function giveAnswer(executions: CheckpointExecutions, answer: TokenAnswer): Promise<void> {
+  if (answer.ok) await executions.succeedTask(answer.token, answer.output);
+  else await executions.failTask(answer.token, answer.error, answer.cause);
 }
 
 /** @throws StepError when the run was cancelled, has ended or is being undone */

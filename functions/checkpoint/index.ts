@@ -1,3 +1,8 @@
 // The public door of the checkpoint function.
 
-export { type CheckpointFunction, type CheckpointFunctionOptions, createCheckpointFunction } from './checkpoint-function.ts';
+export {
+  type CheckpointExecutions,
+  type CheckpointFunction,
+  type CheckpointFunctionOptions,
+  createCheckpointFunction,
+} from './checkpoint-function.ts';

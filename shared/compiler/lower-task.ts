@@ -35,6 +35,7 @@ export function lowerCheckpoint(site: Site<CheckpointStep>): Lowered {
     at: placeValue(place),
     token: '{% $states.context.Task.Token %}',
     limit: context.workflow.timeoutMs,
+    entered: '{% $states.context.State.EnteredTime %}',
     title: templateValue(step.title, scope),
     ...(step.prompt ? { prompt: templateValue(step.prompt, scope) } : {}),
     ...(step.options ? { options: literalValue(step.options) } : {}),

@@ -223,6 +223,8 @@ export interface CheckpointMessage {
   at: string;
   token: string;
   limit: number;
+  /** When the state was entered, ISO 8601: from then on its task's time counts. */
+  entered?: string;
   title: string;
   prompt?: Json;
   options?: { value: string; label: string }[];
