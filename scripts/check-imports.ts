@@ -36,6 +36,7 @@ const SHARED: { [folder: string]: string[] } = {
   triggers: ['workflow', 'orchestrate', 'protocol', 'eventbridge'],
   project: ['workflow', 'calls'],
   observe: ['calls', 'protocol'],
+  graph: ['workflow'],
 };
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s*['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g;

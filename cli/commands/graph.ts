@@ -1,8 +1,8 @@
+import { mermaid, outline, svg } from '../../shared/graph/index.ts';
 import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { compileSet } from '../compile-loaded.ts';
 import { CommandError, EXIT_DONE } from '../exit.ts';
-import { mermaid, outline, svg } from '../graph/index.ts';
 import type { Io } from '../io.ts';
 import { loadWorkflows } from '../load-workflows.ts';
 import { writeResult } from '../write-result.ts';

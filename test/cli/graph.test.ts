@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mermaid, outline, svg } from '../../cli/graph/index.ts';
+import { mermaid, outline, svg } from '../../shared/graph/index.ts';
 import { parseWorkflow } from '../../shared/workflow/index.ts';
 
 const TEXT = `name: shop

@@ -1,6 +1,6 @@
 // A workflow as both drawings see it: boxes, blocks of branches, and the undos in file order.
 
-import type { Expr, Method, Step, Template, Workflow } from '../../shared/workflow/index.ts';
+import type { Expr, Method, Step, Template, Workflow } from '../workflow/index.ts';
 
 /** A box of the drawing. */
 export interface StepNode {
