@@ -2,10 +2,13 @@ import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeadLetter } from '../../shared/runs/index.ts';
 
-/** One JSON document a line, each with everything that is needed to undo by hand. */
+/** One JSON document a line, each with everything that is needed to do by hand what was given up. */
 const FILE = 'dead-letters.jsonl';
 
-/** Keeps what an undo could not do, beside the records. In memory there is nothing to keep it in; the run's report has the names. */
-export async function keepDeadLetter(dataFolder: string | null, letter: DeadLetter): Promise<void> {
-  if (dataFolder !== null) await appendFile(join(dataFolder, FILE), `${JSON.stringify(letter)}\n`, { mode: 0o600 });
+/**
+ * Keeps what was given up, beside the records: an undo that left something, or a trigger whose run could not be started. On disk when it resolves.
+ * In memory there is nothing to keep it in; of an undo the run's report has the names.
+ */
+export async function keepDeadLetter(dataFolder: string | null, letter: DeadLetter | { kind: 'trigger' }): Promise<void> {
+  if (dataFolder !== null) await appendFile(join(dataFolder, FILE), `${JSON.stringify(letter)}\n`, { mode: 0o600, flush: true });
 }

@@ -4,4 +4,4 @@ export { matchesPattern, nextFire, type PatternFault, patternFaults, scheduleFau
 export { dedupeName } from '../protocol/run-id.ts';
 export { type ScheduleEventParts, scheduleEvent } from './schedule-event.ts';
 export { eventTargetInput, scheduleTargetInput, type TriggerMessage, triggerMessageSchema } from './start-message.ts';
-export { dedupeText, isSchedule, triggerInput } from './trigger-input.ts';
+export { dedupeText, isSchedule, type TriggeredStart, triggeredStart, triggerInput } from './trigger-input.ts';

@@ -65,3 +65,27 @@ function step(value: Json, name: string): Json | undefined {
   });
   return found.length > 1 ? found : found[0];
 }
+
+/** What `Service.startTriggered` is asked for when a trigger has fired: the same from the starter and on one machine. */
+export type TriggeredStart = {
+  workflow: string;
+  input: Json;
+  mode: 'event' | 'schedule';
+  dedupe: string;
+  /** Kept with the run: which trigger it was, and the event's id. */
+  request: { trigger: number; event: string };
+};
+
+/**
+ * @param trigger as it stands in the file
+ * @param index place of the trigger in the workflow's `triggers`
+ */
+export function triggeredStart(workflow: string, trigger: Json, index: number, event: JsonObject): TriggeredStart {
+  return {
+    workflow,
+    input: triggerInput(trigger, event),
+    mode: isSchedule(trigger) ? 'schedule' : 'event',
+    dedupe: dedupeText(trigger, index, event),
+    request: { trigger: index, event: String(event['id'] ?? '') },
+  };
+}
