@@ -1,6 +1,5 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DeadLetter } from '../../shared/runs/index.ts';
 
 /** One JSON document a line, each with everything that is needed to do by hand what was given up. */
 const FILE = 'dead-letters.jsonl';

@@ -2,35 +2,20 @@
 
 import type { Breakers, BreakerView } from '../../shared/breaker/index.ts';
 import type { Clock } from '../../shared/clock.ts';
-import type { Json } from '../../shared/json.ts';
-import { isJsonObject } from '../../shared/json.ts';
-import { toPointer } from '../../shared/protocol/pointer.ts';
-import { publicRunId } from '../../shared/protocol/run-id.ts';
-import type { RunRef } from '../../shared/protocol/step-message.ts';
-import {
-  CancelError,
-  createRun,
-  ensureRun,
-  escapeReserved,
-  findRun,
-  listRuns,
-  type Runs,
-  runRecordKey,
-  shapeValue,
-} from '../../shared/runs/index.ts';
+import { ApiError } from '../../shared/contract/index.ts';
+import { prepareInput, type RunFacts, type StartParts, startExpressRun, startRun } from '../../shared/orchestrate/index.ts';
+import { CancelError, findRun, listRuns, type Runs } from '../../shared/runs/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { machineArn } from './arns.ts';
 import type { Cancellations } from './cancellations.ts';
 import { type LocalRecovery, notFound } from './local-recovery.ts';
-import type { BreakerSummary, HolderStatus, Registration, RunOperations, StartRequest } from './operations.ts';
+import type { BreakerSummary, HolderStatus, RunOperations, StartRequest } from './operations.ts';
 import { RuntimeProblem } from './problem.ts';
 import type { Registry } from './registry.ts';
 import { readRunView, runSummary } from './run-view.ts';
 import type { RunWatch } from './run-watch.ts';
+import { startExecution } from './start-execution.ts';
 import type { RuntimeIds } from './system-ids.ts';
-
-/** Bytes of a run's input that an execution holds; a larger one is stored, and the execution gets a reference with what the file reads of it. */
-const MAX_INPUT_BYTES = 200_000;
 
 export interface OperationsParts {
   runs: Runs;
@@ -87,47 +72,18 @@ async function start({ runs, engine, registry, clock, ids }: OperationsParts, re
       `workflow ${request.workflow}: it is not registered here. Start it with its file, or give the file to \`maestro dev\`.`,
     );
   }
-  const { name, version, timeoutMs } = registration;
-  const about = {
-    workflow: name,
-    version,
-    input: escapeReserved(request.input),
-    ...(request.file === undefined ? {} : { request: { file: request.file } }),
-  };
-  const stateMachineArn = machineArn(name);
-  if (registration.execution === 'express') {
-    const { executionArn, startDate } = await engine.startExecution({ stateMachineArn, input: { value: ownKeysOnly(about.input) } });
-    const run: RunRef = [executionArn, new Date(startDate).toISOString()];
-    await createRun(runs, { run, deadlineMs: startDate + timeoutMs, ...about });
-    await runs.store.durable();
-    return { runId: publicRunId(run) };
-  }
+  const workflow = { ...registration, startArn: machineArn(registration.name) };
+  const starter: StartParts = { runs, executions: { start: (started) => startExecution(engine, started) } };
+  const facts: RunFacts = request.file === undefined ? {} : { request: { file: request.file } };
   const runId = request.runId ?? ids.runId(clock.now());
-  const value = await executionInput(runs, runId, registration, ownKeysOnly(about.input));
-  // No wait between these two: they are one commit.
-  await createRun(runs, { id: runId, deadlineMs: clock.now() + timeoutMs, ...about });
-  const { executionArn, startDate } = await engine.startExecution({ stateMachineArn, name: runId, input: { value } });
-  const [record] = await runs.store.read([runRecordKey(runId)]);
-  await ensureRun(runs, [executionArn, new Date(startDate).toISOString()], record, startDate + timeoutMs);
-  return { runId };
-}
-
-/** `$maestro` is Maestro's own key of an execution's input; from outside it means nothing. */
-function ownKeysOnly(input: Json): Json {
-  if (!isJsonObject(input) || !Object.hasOwn(input, '$maestro')) return input;
-  const { $maestro: _dropped, ...rest } = input;
-  return rest;
-}
-
-/** The input as the execution holds it: whole, or a reference with the paths that the file reads. @throws RuntimeProblem when those are too large */
-async function executionInput(runs: Runs, runId: string, { inputPaths, name }: Registration, input: Json): Promise<Json> {
-  const shaped = await shapeValue(runs.blobs, `${runId}/EXECUTION`, input, { budget: MAX_INPUT_BYTES, keep: inputPaths.map(toPointer) });
-  if (shaped.fits) return shaped.value;
-  const what = shaped.path === '' ? 'the input' : `\`.input.${shaped.path}\``;
-  throw new RuntimeProblem(
-    'invalid_input',
-    `workflow ${name}: ${what}, which the file reads, has ${shaped.bytes} bytes; a state holds ${shaped.budget}. Pass a large value as one that a call's input takes whole, or read less of it.`,
-  );
+  if (workflow.execution === 'express') return { runId: await startExpressRun(starter, workflow, runId, request.input, () => facts) };
+  try {
+    const input = await prepareInput(runs, runId, workflow, request.input);
+    await startRun(starter, workflow, runId, input, facts);
+    return { runId };
+  } catch (error) {
+    throw error instanceof ApiError ? new RuntimeProblem('invalid_input', error.message, { cause: error }) : error;
+  }
 }
 
 function breakerSummary(breaker: BreakerView): BreakerSummary {

@@ -10,7 +10,6 @@ import type { Queue } from '../../shared/orchestrate/ports.ts';
 import type { Store } from '../../shared/store/index.ts';
 
 const PARTITION = 'QUEUE';
-const DEAD_PARTITION = 'QUEUE_DEAD';
 /** Messages that are handed over together: SQS gives a Lambda as many. */
 const BATCH = 10;
 const BATCHES = 4;
@@ -45,11 +44,23 @@ export interface LocalQueueOptions {
   clock: Clock;
   /** A new message's id; in order. */
   id(): string;
-  /** Told of what will be tried again. */
-  onProblem?: (error: Error) => void;
+  /** Keeps what was put aside; durable when it resolves. */
+  deadLetter(letter: QueueDeadLetter): Promise<void>;
+  /** Told of what will be tried again, and of what was put aside. */
+  onProblem: (error: Error) => void;
 }
 
-export function createLocalQueue({ store, clock, id: newId, onProblem: problem = () => {} }: LocalQueueOptions): LocalQueue {
+/** A message that can never become a run. */
+export interface QueueDeadLetter {
+  kind: 'queue';
+  body: string;
+  sentAtMs: number;
+  /** Epoch ms. */
+  atMs: number;
+  reason: string;
+}
+
+export function createLocalQueue({ store, clock, id: newId, deadLetter, onProblem: problem }: LocalQueueOptions): LocalQueue {
   const ready: QueueMessage[] = [];
   const waiting = new Set<Timer>();
   let work: QueueWork | undefined;
@@ -85,7 +96,7 @@ export function createLocalQueue({ store, clock, id: newId, onProblem: problem =
 
   async function drop({ id, body, sentAtMs }: QueueMessage, reason?: string): Promise<void> {
     if (reason !== undefined) {
-      await store.put({ pk: DEAD_PARTITION, sk: id }, { body, sentAtMs, reason });
+      await deadLetter({ kind: 'queue', body, sentAtMs, atMs: clock.now(), reason });
       problem(new Error(`queue: a message was put aside, for it can never become a run: ${reason}`));
     }
     await store.delete(keyOf(id));

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLocalQueue, type LocalQueue, type QueueMessage, type QueueVerdict } from '../../local/service/queue.ts';
+import {
+  createLocalQueue,
+  type LocalQueue,
+  type QueueDeadLetter,
+  type QueueMessage,
+  type QueueVerdict,
+} from '../../local/service/queue.ts';
 import { createVirtualClock, type VirtualClock } from '../../local/simulate/virtual-clock.ts';
 import { createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
 
@@ -7,12 +13,14 @@ let database: ReturnType<typeof openDatabase>;
 let clock: VirtualClock;
 let serial = 0;
 let problems: Error[];
+let letters: QueueDeadLetter[];
 
 beforeEach(() => {
   database = openDatabase({ path: ':memory:' });
   clock = createVirtualClock(0);
   serial = 0;
   problems = [];
+  letters = [];
 });
 
 afterEach(() => database.close());
@@ -23,6 +31,7 @@ function open(): LocalQueue {
     store: createSqliteStore(database),
     clock,
     id: () => String(++serial).padStart(8, '0'),
+    deadLetter: async (letter) => void letters.push(letter),
     onProblem: (error) => problems.push(error),
   });
 }
@@ -111,12 +120,9 @@ describe('the queue of runs', () => {
     await queue.send('nonsense');
     await queue.start(async (messages) => new Map(messages.map(({ id }) => [id, { dead: 'it names no run' }])));
     await turns(3);
-    const store = createSqliteStore(database);
 
-    expect(await store.list('QUEUE')).toEqual([]);
-    expect((await store.list('QUEUE_DEAD')).map(({ body }) => body)).toEqual([
-      { body: 'nonsense', sentAtMs: 0, reason: 'it names no run' },
-    ]);
+    expect(await createSqliteStore(database).list('QUEUE')).toEqual([]);
+    expect(letters).toEqual([{ kind: 'queue', body: 'nonsense', sentAtMs: 0, atMs: 0, reason: 'it names no run' }]);
     expect(problems).toHaveLength(1);
   });
 
