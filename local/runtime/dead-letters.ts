@@ -5,9 +5,9 @@ import { join } from 'node:path';
 const FILE = 'dead-letters.jsonl';
 
 /**
- * Keeps what was given up, beside the records: an undo that left something, or a trigger whose run could not be started. On disk when it resolves.
+ * Keeps what was given up, beside the records: an undo that left something, or a run that could not be started. On disk when it resolves.
  * In memory there is nothing to keep it in; of an undo the run's report has the names.
  */
-export async function keepDeadLetter(dataFolder: string | null, letter: DeadLetter | { kind: 'trigger' }): Promise<void> {
+export async function keepDeadLetter(dataFolder: string | null, letter: object): Promise<void> {
   if (dataFolder !== null) await appendFile(join(dataFolder, FILE), `${JSON.stringify(letter)}\n`, { mode: 0o600, flush: true });
 }

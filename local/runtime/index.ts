@@ -1,7 +1,7 @@
 // The public door of the embedded default.
 
 export { LOCAL_ACCOUNT, LOCAL_REGION, machineArn, undoMachineName } from './arns.ts';
-export { keepDeadLetter, keepDeadLetter } from './dead-letters.ts';
+export { keepDeadLetter } from './dead-letters.ts';
 export type { LeftRun } from './local-recovery.ts';
 export { type Opened, openRuntime } from './open-runtime.ts';
 export type {
