@@ -1,7 +1,7 @@
 // The public door of the service.
 
 export { createService } from './create-service.ts';
-export { type RunDetails, readDetails } from './envelope.ts';
+export { type RunDetails, readDetails, runView } from './envelope.ts';
 export {
   type Bus,
   type BusEvent,
@@ -20,5 +20,4 @@ export {
 } from './ports.ts';
 export type { Accepted, Service } from './service.ts';
 export type { ServiceParts } from './service-parts.ts';
-export { prepareInput, startExpressRun, startRun } from './start-run.ts';
-export { iso, messageText } from './step-view.ts';
+export { prepareInput, type RunFacts, type StartParts, startExpressRun, startRun } from './start-run.ts';
