@@ -71,6 +71,11 @@ export const keyRequestSchema = z
   })
   .meta({ id: 'KeyRequest' });
 
+export const keyIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected the id of a key');
+
+/** Another tenant than the caller's own: for the operator alone. */
+export const keysQuerySchema = z.strictObject({ tenant: TENANT.exactOptional() });
+
 export const auditQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).exactOptional(),
   cursor: z.string().max(200).exactOptional(),

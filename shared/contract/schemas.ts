@@ -265,6 +265,26 @@ export const putEventsSchema = z
   .object({ object: z.literal('events'), data: z.array(z.object({ event_id: z.string() })) })
   .meta({ id: 'PutEvents' });
 
+/** A service's answer to a callback was taken. */
+export const acceptedSchema = z.object({ accepted: z.literal(true) }).meta({ id: 'Accepted' });
+
+export const logEntrySchema = z
+  .looseObject({ at: time, level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string() })
+  .meta({ id: 'LogEntry' });
+
+export const logListSchema = z.object({ object: z.literal('list'), data: z.array(logEntrySchema) }).meta({ id: 'LogList' });
+
+/** The answer of the deprecated route. */
+export const producedSchema = z
+  .object({
+    /** The run is completed. */
+    success: z.boolean(),
+    job_id: z.string(),
+    /** The run's output; null while there is none. */
+    result: json,
+  })
+  .meta({ id: 'Produced' });
+
 export const healthSchema = z.object({ status: z.literal('ok'), version: z.string() }).meta({ id: 'Health' });
 
 export const errorSchema = z
@@ -289,4 +309,5 @@ export type BreakerView = z.infer<typeof breakerSchema>;
 export type AuditHead = z.infer<typeof auditHeadSchema>;
 export type AuditProblem = z.infer<typeof auditProblemSchema>;
 export type AuditView = z.infer<typeof auditSchema>;
+export type LogEntry = z.infer<typeof logEntrySchema>;
 export type EventView = z.infer<typeof eventSchema>;
