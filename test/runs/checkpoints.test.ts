@@ -236,6 +236,31 @@ describe('a run with several checkpoints', () => {
     expect(await status(world)).toBe('running');
   });
 
+  it('waits, when another one opens just before the status would say that it goes on', async () => {
+    const inner = checkpointWorld().store;
+    let quicker: (() => Promise<unknown>) | undefined;
+    const world = checkpointWorld({
+      store: {
+        ...inner,
+        async update(key, change, condition) {
+          const now = change.set?.['status'] === 'running' ? quicker : undefined;
+          if (now) quicker = undefined;
+          await now?.();
+          return inner.update(key, change, condition);
+        },
+      },
+    });
+    await world.ask();
+    quicker = () => world.ask({ at: '0002', token: 't2' });
+
+    await resolve(world, {});
+
+    expect(quicker).toBeUndefined();
+    expect(await status(world)).toBe('waiting_checkpoint');
+    await resolve(world, {}, checkpointId(RUN_ID, '0002'));
+    expect(await status(world)).toBe('running');
+  });
+
   it('has the right status in the end, however opening, answering and expiring fall together', async () => {
     await fc.assert(
       fc.asyncProperty(
