@@ -160,7 +160,7 @@ function valuesOf(field: string, rule: FieldRule): ReadonlySet<number> {
     // `5/10` goes on to the end; a single value does not.
     const final = range === '*' || (to === undefined && step !== undefined) ? rule.max : to === undefined ? first : numberFrom(to, rule);
     const by = step === undefined ? 1 : Number(/^\d{1,4}$/.test(step) ? step : 0);
-    if (by < 1) throw wrong(part, rule);
+    if (by < 1 || by > rule.max) throw wrong(part, rule);
     if (final < first) throw new CronFault(`${rule.name} is "${part.slice(0, 40)}": a range goes upwards; write two, joined by a comma`);
     for (let value = first; value <= final; value += by) values.add(value);
   }
