@@ -38,6 +38,7 @@ export type {
 } from './model.ts';
 export { type ParseResult, parseWorkflow } from './parse-workflow.ts';
 export { compilePattern, type Pattern } from './pattern.ts';
+export { didYouMean } from './suggest.ts';
 export { type InputIssue, validateInput } from './validate-input.ts';
 export {
   allSteps,

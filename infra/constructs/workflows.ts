@@ -1,0 +1,355 @@
+// Every workflow as state machines: `<name>`, and `<name>-undo` where something can be undone. Each with a published version and the alias
+// `live`, so that what runs keeps the definition it was started with.
+//
+//   W1. A machine may do what its definition's `needs` name, and nothing else. Service calls go through the step function, so that the grants of
+//       a machine stay the same from version to version: a kept version runs with today's role.
+//   W2. A machine's id is its workflow's name: another name is another machine.
+
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ArnFormat, Names, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import type { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Asset } from 'aws-cdk-lib/aws-s3-assets';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
+import {
+  CfnStateMachineAlias,
+  CfnStateMachineVersion,
+  DefinitionBody,
+  LogLevel,
+  StateMachine,
+  StateMachineType,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import type { Substitution } from '../../shared/compiler/index.ts';
+import type { JsonObject } from '../../shared/json.ts';
+import type { CatalogEntry } from '../../shared/orchestrate/ports.ts';
+import { ENV, LIVE_ALIAS, type WorkflowParameter } from '../../shared/protocol/environment.ts';
+import { didYouMean } from '../../shared/workflow/index.ts';
+import type { CompiledWorkflow } from '../compile-workflows.ts';
+import type { HandlerFunction } from './handler-function.ts';
+import { allow, allowTracing, executionsOf, serviceRole } from './policies.ts';
+
+/** Larger definitions travel as files: a template holds 1 MB in all. */
+const MAX_INLINE_BYTES = 100_000;
+const PLACEHOLDER = /\$\{([A-Za-z0-9]+)\}/g;
+
+/** What definitions call, beside each other. */
+export interface WorkflowTargets {
+  readonly step: HandlerFunction;
+  readonly checkpoint: HandlerFunction;
+  readonly bus: { readonly eventBusName: string; readonly eventBusArn: string };
+}
+
+export interface WorkflowsProps extends WorkflowTargets {
+  readonly compiled: readonly CompiledWorkflow[];
+  readonly logRetention: RetentionDays;
+  /** The SSM path below which the ARNs are told, without a slash at its end. */
+  readonly path: string;
+}
+
+/** A deployed machine. */
+export interface Machine {
+  readonly machine: StateMachine;
+  /** ARN of the alias `live`. */
+  readonly live: string;
+}
+
+/** A deployed workflow. */
+export interface DeployedWorkflow extends Machine {
+  readonly name: string;
+  readonly source: CompiledWorkflow;
+  readonly undo: Machine | null;
+}
+
+export class Workflows extends Construct {
+  readonly #deployed = new Map<string, DeployedWorkflow>();
+  readonly #manifest: Asset;
+  readonly #path: string;
+
+  constructor(scope: Construct, id: string, props: WorkflowsProps) {
+    super(scope, id);
+    this.#path = props.path;
+    for (const source of childrenFirst(props.compiled)) this.#deploy(source, props);
+    this.#manifest = fileAsset(this, 'Manifest', 'manifest.json', manifestOf(props.compiled));
+  }
+
+  /** All of them, children before those that call them. */
+  get all(): readonly DeployedWorkflow[] {
+    return [...this.#deployed.values()];
+  }
+
+  /** Machines of all workflows, those that undo included. */
+  get machines(): readonly Machine[] {
+    return this.all.flatMap((workflow) => (workflow.undo ? [workflow, workflow.undo] : [workflow]));
+  }
+
+  /** @throws Error with the nearest name when there is no such workflow */
+  workflow(name: string): DeployedWorkflow {
+    const found = this.#deployed.get(name);
+    if (found) return found;
+    const hint = didYouMean(name, this.#deployed.keys()) ?? `there are ${[...this.#deployed.keys()].join(', ')}`;
+    throw new Error(`workflow "${name}": it is not among the files of this folder; ${hint}`);
+  }
+
+  /** Knows which workflows there are. */
+  grantCatalog(to: HandlerFunction): void {
+    to.setEnvironment(ENV.workflowsPath, this.#path);
+    to.setEnvironment(ENV.manifestBucket, this.#manifest.s3BucketName);
+    to.setEnvironment(ENV.manifestKey, this.#manifest.s3ObjectKey);
+    const { bucket, s3ObjectKey } = this.#manifest;
+    to.allow(
+      allow(
+        ['ssm:GetParametersByPath'],
+        [Stack.of(this).formatArn({ service: 'ssm', resource: 'parameter', resourceName: this.#path.slice(1) })],
+      ),
+      allow(['s3:GetObject'], [bucket.arnForObjects(s3ObjectKey)]),
+    );
+  }
+
+  /** Starts runs. */
+  grantStart(to: HandlerFunction): void {
+    to.allow(startStatement(this.all), describeStatement(this, this.all));
+  }
+
+  /** Starts undos. */
+  grantUndo(to: HandlerFunction): void {
+    const undos = this.all.flatMap(({ undo }) => undo ?? []);
+    if (undos.length > 0) to.allow(startStatement(undos), describeStatement(this, undos));
+  }
+
+  /** Looks at executions and stops them. */
+  grantControl(to: HandlerFunction): void {
+    to.allow(this.#control(['states:DescribeExecution', 'states:GetExecutionHistory', 'states:StopExecution']));
+  }
+
+  /** Looks at executions and stops them: for a function that the machines call themselves. */
+  grantControlLater(to: HandlerFunction): void {
+    to.allowLater(this.#control(['states:DescribeExecution', 'states:StopExecution']));
+  }
+
+  /**
+   * Answers task tokens. A token is itself the permission: the actions take no resource.
+   * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
+   */
+  grantAnswer(to: HandlerFunction): void {
+    to.allow(allow(['states:SendTaskFailure', 'states:SendTaskSuccess'], ['*']));
+  }
+
+  #control(actions: readonly string[]): PolicyStatement {
+    return allow(
+      actions,
+      this.all.map(({ machine }) => executionsOf(this, machine.stateMachineName)),
+    );
+  }
+
+  #deploy(source: CompiledWorkflow, props: WorkflowsProps): void {
+    const { workflow, compiled } = source;
+    const scope = new Construct(this, workflow.name);
+    const { substitutions } = compiled.needs;
+    const express = workflow.execution === 'express';
+    const make = (id: string, definition: JsonObject, kind: 'run' | 'undo'): Machine =>
+      this.#machine(scope, id, definition, substitutions, express && kind === 'run', kind, props);
+    const undo = compiled.undoDefinition ? make('Undo', compiled.undoDefinition, 'undo') : null;
+    const own = make('Machine', compiled.definition, 'run');
+    const parameter: WorkflowParameter = { machine: own.machine.stateMachineArn, live: own.live, undo: undo?.live ?? null };
+    new StringParameter(scope, 'Parameter', {
+      parameterName: `${this.#path}/${workflow.name}`,
+      stringValue: Stack.of(this).toJsonString(parameter),
+      description: `Where Maestro finds the workflow ${workflow.name}`,
+    });
+    this.#deployed.set(workflow.name, { ...own, name: workflow.name, source, undo });
+  }
+
+  #machine(
+    scope: Construct,
+    id: string,
+    definition: JsonObject,
+    needs: { readonly [placeholder: string]: Substitution },
+    express: boolean,
+    kind: 'run' | 'undo',
+    props: WorkflowsProps,
+  ): Machine {
+    const text = JSON.stringify(definition);
+    const used = new Set([...text.matchAll(PLACEHOLDER)].map(([, name = '']) => name));
+    const inner = new Construct(scope, id);
+    const role = machineRole(inner);
+    const values: { [placeholder: string]: string } = {};
+    for (const placeholder of used) {
+      const need = needs[placeholder];
+      if (!need) throw new Error(`definition of ${scope.node.id}: the placeholder ${placeholder} is not among what it needs`);
+      values[placeholder] = this.#substitute(need, kind, role, props);
+    }
+    const machine = new StateMachine(inner, 'Machine', {
+      definitionBody: definitionBody(text),
+      definitionSubstitutions: values,
+      stateMachineType: express ? StateMachineType.EXPRESS : StateMachineType.STANDARD,
+      role,
+      tracingEnabled: true,
+      logs: { destination: executionLogs(inner, props.logRetention), level: LogLevel.ALL, includeExecutionData: false },
+    });
+    return { machine, live: publish(inner, machine) };
+  }
+
+  /** The text in the place of a placeholder, and the right to use what it names. */
+  #substitute({ kind, workflow }: Substitution, machine: 'run' | 'undo', role: Role, targets: WorkflowTargets): string {
+    switch (kind) {
+      case 'step':
+      case 'checkpoint': {
+        const arn = targets[kind].alias.functionArn;
+        role.addToPolicy(allow(['lambda:InvokeFunction'], [arn]));
+        return arn;
+      }
+      case 'bus':
+        role.addToPolicy(allow(['events:PutEvents'], [targets.bus.eventBusArn]));
+        return targets.bus.eventBusName;
+      case 'workflow': {
+        const child = this.workflow(workflow ?? '');
+        // An undo only tells the step function which machine the child was: it starts nothing but the child's undo.
+        if (machine === 'run') this.#allowNested(role, child);
+        return child.live;
+      }
+      case 'undo': {
+        const { undo } = this.workflow(workflow ?? '');
+        // A child that owes nothing is never undone: its state is there and never entered, and names a machine that does not exist.
+        if (!undo) return Stack.of(this).formatArn({ ...MACHINE, resourceName: 'nothing-to-undo' });
+        this.#allowNested(role, undo);
+        return undo.live;
+      }
+    }
+  }
+
+  /** `startExecution.sync:2`. https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html ("IAM policies") */
+  #allowNested(role: Role, child: Machine): void {
+    role.addToPolicy(startStatement([child]));
+    role.addToPolicy(allow(['states:DescribeExecution', 'states:StopExecution'], [executionsOf(this, child.machine.stateMachineName)]));
+    role.addToPolicy(
+      allow(
+        ['events:DescribeRule', 'events:PutRule', 'events:PutTargets'],
+        [
+          Stack.of(this).formatArn({
+            service: 'events',
+            resource: 'rule',
+            resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule',
+          }),
+        ],
+      ),
+    );
+  }
+}
+
+const MACHINE = { service: 'states', resource: 'stateMachine', arnFormat: ArnFormat.COLON_RESOURCE_NAME };
+
+/**
+ * Starting by an alias is authorised on the machine itself, narrowed by the alias's name.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
+ */
+function startStatement(machines: readonly Machine[]): PolicyStatement {
+  return allow(
+    ['states:StartExecution'],
+    machines.map(({ machine }) => machine.stateMachineArn),
+    { StringEquals: { 'states:StateMachineQualifier': LIVE_ALIAS } },
+  );
+}
+
+/** One that exists already is asked when it began. */
+function describeStatement(scope: Construct, machines: readonly Machine[]): PolicyStatement {
+  return allow(
+    ['states:DescribeExecution'],
+    machines.map(({ machine }) => executionsOf(scope, machine.stateMachineName)),
+  );
+}
+
+/** Delivering logs has no resources. https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html */
+function machineRole(scope: Construct): Role {
+  const source = Stack.of(scope).formatArn({ ...MACHINE, resourceName: '*' });
+  const role = serviceRole(scope, 'Role', 'states.amazonaws.com', `Maestro's state machine ${scope.node.scope?.node.id}`, source);
+  role.addToPolicy(allowTracing());
+  role.addToPolicy(
+    allow(
+      [
+        'logs:CreateLogDelivery',
+        'logs:DeleteLogDelivery',
+        'logs:DescribeLogGroups',
+        'logs:DescribeResourcePolicies',
+        'logs:GetLogDelivery',
+        'logs:ListLogDeliveries',
+        'logs:PutResourcePolicy',
+        'logs:UpdateLogDelivery',
+      ],
+      ['*'],
+    ),
+  );
+  return role;
+}
+
+/** The prefix keeps the account's one resource policy of log delivery from growing with every group. */
+function executionLogs(scope: Construct, retention: RetentionDays): LogGroup {
+  const name = Names.uniqueResourceName(scope, { maxLength: 200, separator: '-', allowedSpecialCharacters: '-_' });
+  return new LogGroup(scope, 'Logs', { logGroupName: `/aws/vendedlogs/states/${name}`, retention, removalPolicy: RemovalPolicy.DESTROY });
+}
+
+function definitionBody(text: string): DefinitionBody {
+  if (Buffer.byteLength(text) <= MAX_INLINE_BYTES) return DefinitionBody.fromString(text);
+  return DefinitionBody.fromFile(temporaryFile('definition.asl.json', text));
+}
+
+/** A version per revision of the machine, kept when the next one comes, and the alias that leads to the newest. */
+function publish(scope: Construct, machine: StateMachine): string {
+  const version = new CfnStateMachineVersion(scope, 'Version', {
+    stateMachineArn: machine.stateMachineArn,
+    stateMachineRevisionId: machine.stateMachineRevisionId,
+  });
+  version.applyRemovalPolicy(RemovalPolicy.RETAIN);
+  const alias = new CfnStateMachineAlias(scope, 'Live', {
+    name: LIVE_ALIAS,
+    routingConfiguration: [{ stateMachineVersionArn: version.attrArn, weight: 100 }],
+  });
+  return alias.attrArn;
+}
+
+/** `{[name]: …}` for the catalogue: all that can be known before anything is deployed. */
+function manifestOf(compiled: readonly CompiledWorkflow[]): string {
+  const entries = compiled.map(({ workflow, compiled: { needs }, text }) => {
+    const entry: Omit<CatalogEntry, 'name' | 'machineArn' | 'startArn' | 'undoArn'> = {
+      version: workflow.version,
+      description: workflow.description,
+      execution: workflow.execution,
+      timeoutMs: workflow.timeoutMs,
+      input: workflow.input,
+      inputPaths: needs.inputPaths,
+      triggers: workflow.triggers.map(({ written }) => written),
+      source: text,
+    };
+    return [workflow.name, entry] as const;
+  });
+  return JSON.stringify(Object.fromEntries(entries));
+}
+
+function fileAsset(scope: Construct, id: string, name: string, text: string): Asset {
+  return new Asset(scope, id, { path: temporaryFile(name, text) });
+}
+
+/** Assets are files, named by their content: where they lay is nowhere in the template. */
+function temporaryFile(name: string, text: string): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'maestro-')), name);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** A child's ARNs stand in its parent's definition. The set was checked: there is no circle. */
+function childrenFirst(compiled: readonly CompiledWorkflow[]): CompiledWorkflow[] {
+  const byName = new Map(compiled.map((one) => [one.workflow.name, one]));
+  const ordered = new Set<CompiledWorkflow>();
+  const visit = (one: CompiledWorkflow): void => {
+    if (ordered.has(one)) return;
+    for (const { workflow } of Object.values(one.compiled.needs.substitutions)) {
+      const child = workflow === undefined ? undefined : byName.get(workflow);
+      if (child) visit(child);
+    }
+    ordered.add(one);
+  };
+  compiled.forEach(visit);
+  return [...ordered];
+}
