@@ -35,8 +35,7 @@ export interface ExecutionsOptions {
   undoArn: (workflow: string) => Promise<string | undefined>;
 }
 
-export type AwsExecutions = Omit<Executions, 'start'> & {
-  start: Executions['start'];
+export type AwsExecutions = Executions & {
   /** Of the recorder: an undo machine by its name. */
   recovery: Required<RecoveryExecutions>;
   /** Of the step function. */
@@ -83,15 +82,22 @@ export function createExecutions({ sfn, clock, undoArn }: ExecutionsOptions): Aw
     await unless(EXECUTION_GONE, client.send(command));
   }
 
+  async function succeedTask(token: string, output: Json): Promise<void> {
+    const { sdk, client } = await sfn();
+    await unless(TOKEN_GONE, client.send(new sdk.SendTaskSuccessCommand({ taskToken: token, output: JSON.stringify(output) })));
+  }
+
+  async function succeedTask(token: string, output: Json): Promise<void> {
+    const { sdk, client } = await sfn();
+    await unless(TOKEN_GONE, client.send(new sdk.SendTaskSuccessCommand({ taskToken: token, output: JSON.stringify(output) })));
+  }
+
   return {
     async start({ entry, name, input }) {
       const { executionArn, startTime } = await start(entry.startArn, name, input);
       return { executionArn, startTime: startTime ?? (await startOf(executionArn)) };
     },
-    async succeedTask(token, output) {
-      const { sdk, client } = await sfn();
-      await unless(TOKEN_GONE, client.send(new sdk.SendTaskSuccessCommand({ taskToken: token, output: JSON.stringify(output) })));
-    },
+    succeedTask,
     async failTask(token, error, cause) {
       const { sdk, client } = await sfn();
       const failure = { taskToken: token, error: error.slice(0, MAX_ERROR), cause: cause.slice(0, MAX_CAUSE) };
@@ -134,6 +140,7 @@ export function createExecutions({ sfn, clock, undoArn }: ExecutionsOptions): Aw
         return status === 'PENDING_REDRIVE' ? 'RUNNING' : status;
       },
       stop,
+      succeedTask,
     },
   };
 }

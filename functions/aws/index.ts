@@ -9,5 +9,7 @@ export { type Config, readConfig, type Setting } from './config.ts';
 export { createEventFeed } from './event-feed.ts';
 export { type AwsExecutions, createExecutions } from './executions.ts';
 export { systemIds } from './ids.ts';
-export { countTransitions, createObserver, errorFacts, type Observer } from './observe.ts';
+export { countTransitions, createObserver, createUndoNotice, errorFacts, type Observer } from './observe.ts';
+export { observed } from './observe-step.ts';
 export { createStartQueue, createUndoLetters } from './queue.ts';
+export { createRecords, OPTIONAL_RECORD_SETTINGS, RECORD_SETTINGS, type RecordConfig, type Records } from './records.ts';

@@ -8,6 +8,9 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { JsonObject } from '../../shared/json.ts';
 import { METRIC, METRIC_NAMESPACE, type MetricName } from '../../shared/protocol/metrics.ts';
+import type { DeadLetter } from '../../shared/runs/index.ts';
+import type { AwsClients } from './clients.ts';
+import { createUndoLetters } from './queue.ts';
 
 /** Debug lines that one invocation keeps back, bytes. */
 const KEPT_BACK_BYTES = 65_536;
@@ -66,6 +69,23 @@ export function countTransitions(observer: Observer): (origin: string, to: 'open
   return (origin, to) => {
     observer.count(metric[to]);
     observer.warn('circuit breaker', { origin, to });
+  };
+}
+
+/**
+ * Tells of an undo that ended with something left: the metric that the alarm watches, and a letter where the function is told of a queue for it.
+ * The metric comes out with the invocation's others.
+ */
+export function createUndoNotice(
+  observer: Observer,
+  { sqs }: Pick<AwsClients, 'sqs'>,
+  queueUrl: string | undefined,
+): (letter: DeadLetter) => Promise<void> {
+  const send = queueUrl === undefined ? undefined : createUndoLetters(sqs, queueUrl);
+  return async (letter) => {
+    observer.count(METRIC.undoFailed);
+    observer.warn('an undo ended with something left', { run_id: letter.runId, workflow: letter.workflow, error: letter.error });
+    await send?.(letter);
   };
 }
 

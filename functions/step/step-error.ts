@@ -14,8 +14,9 @@ const MAX_TEXT = 2_000;
 export class StepError extends Error {
   override readonly name: ErrorName;
 
-  constructor(name: ErrorName, message: string) {
-    super(message);
+  /** @param options the cause is for the log: it does not leave the process */
+  constructor(name: ErrorName, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = name;
   }
 }
@@ -32,14 +33,14 @@ export interface FailureFacts {
 }
 
 /** A failure with the facts of one step. Headers and payloads are no facts. */
-export function failure(name: ErrorName, facts: FailureFacts): StepError {
+export function failure(name: ErrorName, facts: FailureFacts, options?: ErrorOptions): StepError {
   const { detail, ...rest } = facts;
   const told: JsonObject = {};
   for (const [key, value] of Object.entries({ ...rest, ...detail, message: facts.message })) {
     if (value === undefined) continue;
     told[key] = typeof value === 'string' ? value.slice(0, key === 'body' ? MAX_BODY : MAX_TEXT) : value;
   }
-  return new StepError(name, JSON.stringify(told));
+  return new StepError(name, JSON.stringify(told), options);
 }
 
 /** A failure that was recorded, thrown again. */

@@ -117,11 +117,8 @@ async function endExpress({ runs }: StepContext, message: EndMessage): Promise<J
 function unexpected(message: StepMessage, error: unknown): StepError {
   const step = 'step' in message ? message.step : '';
   if (error instanceof ForeignRunError)
-    return failure('Maestro.BadConfiguration', { step, message: error.message, outcome: 'not_performed' });
+    return failure('Maestro.BadConfiguration', { step, message: error.message, outcome: 'not_performed' }, { cause: error });
   const told = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
-  return failure('Maestro.ServiceUnavailable', {
-    step,
-    message: `the step function could not do its work: ${told.slice(0, 300)}`,
-    outcome: 'unknown',
-  });
+  const said = `the step function could not do its work: ${told.slice(0, 300)}`;
+  return failure('Maestro.ServiceUnavailable', { step, message: said, outcome: 'unknown' }, { cause: error });
 }
