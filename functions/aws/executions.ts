@@ -87,11 +87,6 @@ export function createExecutions({ sfn, clock, undoArn }: ExecutionsOptions): Aw
     await unless(TOKEN_GONE, client.send(new sdk.SendTaskSuccessCommand({ taskToken: token, output: JSON.stringify(output) })));
   }
 
-  async function succeedTask(token: string, output: Json): Promise<void> {
-    const { sdk, client } = await sfn();
-    await unless(TOKEN_GONE, client.send(new sdk.SendTaskSuccessCommand({ taskToken: token, output: JSON.stringify(output) })));
-  }
-
   return {
     async start({ entry, name, input }) {
       const { executionArn, startTime } = await start(entry.startArn, name, input);
