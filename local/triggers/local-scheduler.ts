@@ -16,6 +16,8 @@ const PARTITION = 'SCHEDULE';
 /** "60 second precision": a time is late after that. */
 const PRECISION_MS = 60_000;
 const SECOND_MS = 1_000;
+/** Timers stand still while a machine sleeps: the clock on the wall is looked at this often, so that a time after the sleep is not slept through. */
+const WAKE_MS = 30_000;
 /** A firing that could not be kept is tried again after this. */
 const RETRY_MS = 1_000;
 
@@ -51,8 +53,13 @@ export function createScheduler({ store, clock, uuid, deliveries, onProblem }: S
 
     function wait(mine: Running, afterMs: number): void {
       const dueMs = nextFire(schedule.schedule, afterMs, sinceMs);
-      if (dueMs === null || stopped || running.get(key) !== mine) return;
-      mine.timer = clock.setTimer(dueMs - clock.now(), () => void fire(mine, dueMs));
+      if (dueMs !== null) waitFor(mine, dueMs);
+    }
+
+    function waitFor(mine: Running, dueMs: number): void {
+      if (stopped || running.get(key) !== mine) return;
+      const left = dueMs - clock.now();
+      mine.timer = clock.setTimer(Math.min(left, WAKE_MS), () => (clock.now() < dueMs ? waitFor(mine, dueMs) : void fire(mine, dueMs)));
     }
 
     async function fire(mine: Running, dueMs: number): Promise<void> {
