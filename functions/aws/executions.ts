@@ -10,7 +10,7 @@ import { type Executions, ThrottledError } from '../../shared/orchestrate/ports.
 import { createWaitCount, MAX_HISTORY_EVENTS } from '../../shared/runs/index.ts';
 import type { ExecutionStatusChange, RecoveryExecutions } from '../recorder/index.ts';
 import type { ChildExecutions } from '../step/index.ts';
-import { executionOf, isExpress } from './arns.ts';
+import { executionOf, isExpress } from '../../shared/protocol/arns.ts';
 import type { SfnDoor } from './clients.ts';
 
 /** The most that GetExecutionHistory gives in one page. */

@@ -26,6 +26,8 @@ export async function fromRecord(work: Work, run: RunRecord, step: StepRecord): 
       throw recordedFailure(step.failure);
     }
     refuseCancelled(work, run);
+    // A callback that was answered: this state's token has not been told, for the answer went to another.
+    if (message.token !== undefined) await context.executions?.succeedTask(message.token, step.output ?? null);
     return { value: step.output ?? null };
   }
   if (step.state === 'waiting') {

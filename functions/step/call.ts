@@ -25,6 +25,7 @@ import {
   withinLease,
 } from './context.ts';
 import { buildRequest, notLoaded } from './request.ts';
+import { printOf, reuseStep } from './reuse.ts';
 import { failure } from './step-error.ts';
 
 /** Performs a `call` or an `emit`. @throws StepError */
@@ -37,6 +38,10 @@ export async function callStep(context: StepContext, message: Message): Promise<
     seen = await settleEarlier(work, seen);
     const answer = seen.step && (await fromRecord(work, seen.run, seen.step));
     if (answer) return answer.value;
+    if (!seen.step && seen.run.reuse !== undefined && !isClosedFor(work, seen.run) && (await reuseStep(work, seen.run))) {
+      seen = await look(work);
+      continue;
+    }
     await refuseIfClosed(work, seen);
     if (!waited && (await waitForRetryAfter(work, seen.step))) {
       waited = true;
@@ -64,6 +69,10 @@ async function settleEarlier(work: Work, seen: Seen): Promise<Seen> {
     now = await look(work);
   }
   return now;
+}
+
+function isClosedFor(work: Work, run: RunRecord): boolean {
+  return refusal(run, work.message.blocks, work.deadlineMs, work.context.runs.clock.now()) !== undefined;
 }
 
 async function refuseIfClosed(work: Work, { run, step }: Seen): Promise<void> {
@@ -116,6 +125,7 @@ async function writeStarted(work: Work, before: StepRecord | undefined): Promise
     owner: me.owner,
     leaseUntilMs: now + callTime(work, now) + LEASE_MARGIN_MS,
     startedAtMs: before?.startedAtMs ?? now,
+    print: before?.print ?? printOf(message),
   };
   if (message.op === 'call') record.service = message.service.name;
   if (message.undo) record.undo = message.undo;

@@ -2,6 +2,7 @@
 
 import { sleep } from '../../shared/clock.ts';
 import type { Json } from '../../shared/json.ts';
+import { executionOf } from '../../shared/protocol/arns.ts';
 import { childExecutionName } from '../../shared/protocol/run-id.ts';
 import type { ChildMessage, ChildResult, UndoSpec } from '../../shared/protocol/step-message.ts';
 import {
@@ -120,7 +121,7 @@ async function ended(context: StepContext, message: ChildMessage, id: string): P
 
 /** A child of which no step was recorded has nothing to undo; if it still sits in its first wait, it is stopped. */
 async function stopUnseen({ executions }: StepContext, { machine, run, at }: ChildMessage): Promise<void> {
-  const execution = `${machine.replace(':stateMachine:', ':execution:')}:${childExecutionName(run, at)}`;
+  const execution = executionOf(machine, childExecutionName(run, at));
   if ((await executions?.status(execution)) === 'RUNNING')
     await executions?.stop(execution, 'Maestro.Cancelled', 'the run that started it is being undone');
 }

@@ -34,6 +34,8 @@ export interface ChildExecutions {
   /** Undefined: there is none of that ARN. */
   status(executionArn: string): Promise<'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | undefined>;
   stop(executionArn: string, error: string, cause: string): Promise<void>;
+  /** Answers a task token. One that was answered, timed out or is gone is no error. */
+  succeedTask(token: string, output: Json): Promise<void>;
 }
 
 export interface StepContext {

@@ -31,6 +31,9 @@ export function engineExecutions(engineOf: () => Engine): EngineExecutions {
     async describe(executionArn) {
       return find(engineOf(), executionArn) satisfies ExecutionStatusChange | undefined;
     },
+    async succeedTask(token, output) {
+      await unlessGone(engineOf().sendTaskSuccess(token, JSON.stringify(output)));
+    },
     async failTask(token, error, cause) {
       await unlessGone(engineOf().sendTaskFailure(token, { error, cause }));
     },

@@ -82,6 +82,7 @@ export function startProcess(options: ProcessOptions): SimulatedProcess {
     executions: {
       status: (arn) => Promise.resolve(find(engine, arn)?.status),
       stop: async (executionArn, error, cause) => void (await engine.stopExecution({ executionArn, error, cause })),
+      succeedTask: (token, output) => engine.sendTaskSuccess(token, JSON.stringify(output)),
     },
   });
   const checkpoint = createCheckpointFunction({ runs });

@@ -110,15 +110,16 @@ async function check(parts: ServiceParts, request: RunRequest): Promise<Asked> {
   return { entry, input, mode, metadata: request.metadata };
 }
 
-async function findEntry({ catalog }: ServiceParts, name: string): Promise<CatalogEntry> {
+/** @throws ApiError not_found */
+export async function findEntry({ catalog }: ServiceParts, name: string): Promise<CatalogEntry> {
   const entry = await catalog.find(name);
   if (!entry)
     throw new ApiError('not_found', `workflow ${name}: there is none of this name. \`GET /api/v2/workflows\` lists those there are.`);
   return entry;
 }
 
-/** @throws ApiError */
-function checkInput({ name, input: schema }: CatalogEntry, input: Json): void {
+/** An input against the workflow's schema. @throws ApiError invalid */
+export function checkInput({ name, input: schema }: CatalogEntry, input: Json): void {
   const problem = jsonProblem(input);
   const details: ErrorDetail[] =
     problem === undefined
@@ -140,7 +141,8 @@ async function startAgain(parts: ServiceParts, record: RunRecord, mode: Asked['m
   return { jobId: jobIdOfRun(record), runId: record.id, mode, repeated: true };
 }
 
-function throttled(workflow: string, cause: ThrottledError): ApiError {
+/** What a client is told when a start was refused for its rate. */
+export function throttled(workflow: string, cause: ThrottledError): ApiError {
   const message = `workflow ${workflow}: too many runs are being started; try again, or use \`mode: queued\`.`;
   return new ApiError('rate_limited', message, { retryAfter: 1, cause });
 }
@@ -159,7 +161,7 @@ async function startStandard(parts: ServiceParts, caller: Caller, source: Reques
 }
 
 /** A run whose start was refused for its rate is none: the client is told to ask again, and nobody else starts it. */
-async function withdrawIfThrottled({ runs }: ServiceParts, runId: string, start: () => Promise<void>): Promise<void> {
+export async function withdrawIfThrottled({ runs }: ServiceParts, runId: string, start: () => Promise<void>): Promise<void> {
   try {
     await start();
   } catch (error) {

@@ -8,6 +8,7 @@ import { readEnvelope, runView } from './envelope.ts';
 import { locateRun, notFound } from './jobs.ts';
 import type { Caller } from './ports.ts';
 import { appendReceipt } from './receipts.ts';
+import { retryRun } from './retry-run.ts';
 import type { Service } from './service.ts';
 import type { ServiceParts } from './service-parts.ts';
 import { startRecorded } from './start-run.ts';
@@ -64,9 +65,7 @@ export function createService(parts: ServiceParts): Service {
       await cancel(parts, run.id, force);
       return get(caller, id);
     },
-    async retry() {
-      throw new ApiError('not_implemented', 'retry: not yet.');
-    },
+    retry: (caller, source, id) => retryRun(parts, caller, source, id),
     async undo(caller, source, id) {
       const { run } = await locateRun(runs, caller.tenant, id);
       await appendReceipt(audit, caller, source, 'undo', { run_id: run.id });

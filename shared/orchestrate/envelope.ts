@@ -22,7 +22,7 @@ import type { JobState } from './jobs.ts';
 import { iso, messageText, stepView } from './step-view.ts';
 
 /** What is read of a run beside its record. */
-export interface RunDetails {
+interface RunDetails {
   steps: Step[];
   input: Json;
   output: Json;
@@ -33,7 +33,7 @@ export interface RunDetails {
 }
 
 /** Reads what belongs to a run's record. */
-export async function readDetails(runs: Runs, record: RunRecord): Promise<RunDetails> {
+async function readDetails(runs: Runs, record: RunRecord): Promise<RunDetails> {
   const [steps, checkpoints, input, output] = await Promise.all([
     readSteps(runs, record.id),
     listCheckpoints(runs, record.id, record),

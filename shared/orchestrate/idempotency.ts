@@ -4,6 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { ApiError } from '../contract/index.ts';
+import { fingerprint } from '../fingerprint.ts';
 import type { Json, JsonObject } from '../json.ts';
 import type { Runs } from '../runs/index.ts';
 import type { Key } from '../store/index.ts';
@@ -66,18 +67,6 @@ export async function nameRun({ store }: Runs, owner: KeyOwner, runId: string): 
 /** Gives a key back whose run was not started. */
 export async function releaseKey({ store }: Runs, owner: KeyOwner, runId: string | null): Promise<void> {
   await store.delete(recordKey(owner), { equals: { runId } });
-}
-
-/** SHA-256 of a value, the same for every order of its objects' keys. */
-export function fingerprint(value: Json): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex');
-}
-
-function canonicalJson(value: Json): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
-  const keys = Object.keys(value).sort();
-  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] ?? null)}`).join()}}`;
 }
 
 /** Hashed: a key may be long, and is nobody else's to read. */

@@ -1,7 +1,8 @@
 // The public door of the service.
 
 export { createService } from './create-service.ts';
-export { type RunDetails, readDetails, runView } from './envelope.ts';
+export { readEnvelope, runView } from './envelope.ts';
+export { findLocated } from './jobs.ts';
 export {
   type Bus,
   type BusEvent,

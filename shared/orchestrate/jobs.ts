@@ -28,21 +28,31 @@ export interface JobState {
  * @throws ApiError not_found, also for a run of another tenant
  */
 export async function locateRun(runs: Runs, tenant: string, id: string): Promise<Located> {
-  if (!RUN_ID.test(id) && !JOB_ID.test(id)) throw notFound(id);
-  return JOB_ID.test(id) ? locateJob(runs, tenant, id) : locateOne(runs, tenant, id);
+  const located = await findLocated(runs, id);
+  if (!located || tenantOf(located.run) !== tenant) throw notFound(id);
+  return located;
+}
+
+/** The same of every tenant: for who holds the records themselves. */
+export async function findLocated(runs: Runs, id: string): Promise<Located | undefined> {
+  if (JOB_ID.test(id)) return findJob(runs, id);
+  return RUN_ID.test(id) ? findOne(runs, id) : undefined;
 }
 
 /**
- * Makes a run the current one of its job.
- * @param after the one that it is now. False: another retry was quicker.
+ * Makes a run the current one of its job, before it is made itself. False: another retry was quicker, with another run.
+ * @param after the run that is the current one now
  */
 export async function moveJob(runs: Runs, jobId: string, after: RunRecord, runId: string): Promise<boolean> {
   const key = jobKey(jobId);
   const expiresAt = runs.expiresAt();
   const attempts = (after.attempt ?? 1) + 1;
-  const first: JsonObject = { id: jobId, runId, attempts, createdAtMs: after.createdAtMs };
+  const set = { runId, attempts, before: after.id };
+  const first: JsonObject = { id: jobId, createdAtMs: after.createdAtMs, ...set };
   if (after.id === firstRunIdOf(jobId) && (await runs.store.put(key, first, { absent: true }, expiresAt))) return true;
-  return (await runs.store.update(key, { set: { runId, attempts }, expiresAt }, { equals: { runId: after.id } })) !== undefined;
+  if (await runs.store.update(key, { set, expiresAt }, { equals: { runId: after.id } })) return true;
+  const [job] = await runs.store.read([key]);
+  return job?.['runId'] === runId;
 }
 
 export function notFound(id: string): ApiError {
@@ -51,29 +61,29 @@ export function notFound(id: string): ApiError {
   return new ApiError('not_found', `run ${shown}: there is no such run. \`GET /api/v2/orchestrate/run\` lists those there are.`);
 }
 
-async function locateOne(runs: Runs, tenant: string, id: string): Promise<Located> {
-  const [body] = await runs.store.read([runRecordKey(id)]);
-  const run = body && asRun(body);
-  if (!run || tenantOf(run) !== tenant) throw notFound(id);
+async function findOne(runs: Runs, id: string): Promise<Located | undefined> {
+  const run = await findRun(runs, id);
+  if (!run) return undefined;
   const jobId = jobIdOfRun(run);
   const [job] = await runs.store.read([jobKey(jobId)]);
-  const currentId = currentRunOf(job);
-  const current = currentId === undefined || currentId === id ? run : await findRun(runs, currentId);
-  return { run, job: jobState(jobId, current ?? run, job) };
+  return { run, job: jobState(jobId, (await currentRun(runs, job)) ?? run, job) };
 }
 
-async function locateJob(runs: Runs, tenant: string, jobId: string): Promise<Located> {
-  const firstId = firstRunIdOf(jobId);
-  const [job, first] = await runs.store.read([jobKey(jobId), runRecordKey(firstId)]);
-  const currentId = currentRunOf(job);
-  const run = currentId === undefined ? first && asRun(first) : await findRun(runs, currentId);
+async function findJob(runs: Runs, jobId: string): Promise<Located | undefined> {
+  const [job, first] = await runs.store.read([jobKey(jobId), runRecordKey(firstRunIdOf(jobId))]);
+  const run = (await currentRun(runs, job)) ?? (first && asRun(first));
   // A later attempt's id behind the other prefix is no job's.
-  if (!run || tenantOf(run) !== tenant || jobIdOfRun(run) !== jobId) throw notFound(jobId);
+  if (!run || jobIdOfRun(run) !== jobId) return undefined;
   return { run, job: jobState(jobId, run, job) };
 }
 
-function currentRunOf(job: JsonObject | undefined): string | undefined {
-  return typeof job?.['runId'] === 'string' ? job['runId'] : undefined;
+/** Whoever moved the job may have died before its new run was on record: then it is where it was. */
+async function currentRun(runs: Runs, job: JsonObject | undefined): Promise<RunRecord | undefined> {
+  for (const id of [job?.['runId'], job?.['before']]) {
+    const run = typeof id === 'string' ? await findRun(runs, id) : undefined;
+    if (run) return run;
+  }
+  return undefined;
 }
 
 function jobState(id: string, current: RunRecord, job: JsonObject | undefined): JobState {

@@ -79,6 +79,8 @@ export {
   BadReferenceError,
   isStored,
   loadStored,
+  moveStored,
+  nameless,
   type Shape,
   type Shaped,
   selectPointers,

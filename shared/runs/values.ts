@@ -92,6 +92,33 @@ export async function loadStored(blobs: Blobs, runId: string, value: Json): Prom
   return loaded;
 }
 
+/**
+ * A value of one run as another run may hold it: whatever it refers to below the first one's prefix is copied below the other's.
+ * @throws BadReferenceError (V2)
+ */
+export async function moveStored(blobs: Blobs, from: string, to: string, value: Json): Promise<Json> {
+  if (!holdsStored(value)) return value;
+  if (Array.isArray(value)) return Promise.all(value.map((item) => moveStored(blobs, from, to, item)));
+  if (isStored(value) && value.$stored.key.startsWith(`${from}/`)) {
+    const { $stored, ...kept } = value;
+    const key = `${to}${$stored.key.slice(from.length)}`;
+    await blobs.put(key, await readStored(blobs, from, value));
+    return { $stored: { ...$stored, key }, ...kept };
+  }
+  const moved: JsonObject = {};
+  for (const [key, inner] of Object.entries(value as JsonObject)) setOwn(moved, key, await moveStored(blobs, from, to, inner));
+  return moved;
+}
+
+/** A value with its references by hash alone: the same for two runs whose values are the same. */
+export function nameless(value: Json): Json {
+  if (!holdsStored(value)) return value;
+  if (Array.isArray(value)) return value.map(nameless);
+  const plain: JsonObject = {};
+  for (const [key, inner] of Object.entries(value as JsonObject)) setOwn(plain, key, nameless(inner));
+  return isStored(value) ? { ...plain, $stored: { sha256: value.$stored.sha256 } } : plain;
+}
+
 /** Only the given paths (JSON Pointers) of a value; lists are read through and stay lists. A value without paths (a text, a number) is null. */
 export function selectPointers(value: Json, pointers: string[]): Json {
   return selectPaths(value, pointers.map(fromPointer));
@@ -172,11 +199,16 @@ function holdsStored(value: Json): boolean {
   return false;
 }
 
-async function loadOne(blobs: Blobs, runId: string, { $stored: { key, sha256 } }: StoredValue): Promise<Json> {
+async function loadOne(blobs: Blobs, runId: string, reference: StoredValue): Promise<Json> {
+  return JSON.parse(Buffer.from(await readStored(blobs, runId, reference)).toString()) as Json;
+}
+
+/** The bytes of a reference, checked (V2). */
+async function readStored(blobs: Blobs, runId: string, { $stored: { key, sha256 } }: StoredValue): Promise<Uint8Array> {
   if (!key.startsWith(`${runId}/`)) throw new BadReferenceError(`stored value: the key is not below the run ${runId}`);
   const bytes = await blobs.get(key);
   if (!bytes) throw new BadReferenceError(`stored value ${key}: found nothing, expected the value that was stored there`);
   if (createHash('sha256').update(bytes).digest('hex') !== sha256)
     throw new BadReferenceError(`stored value ${key}: its bytes are not those that were stored`);
-  return JSON.parse(Buffer.from(bytes).toString()) as Json;
+  return bytes;
 }
