@@ -10,7 +10,7 @@ import type { Json } from '../../shared/json.ts';
 import type { Catalog, CatalogEntry } from '../../shared/orchestrate/ports.ts';
 import type { WorkflowParameter } from '../../shared/protocol/environment.ts';
 import type { InputSchema } from '../../shared/workflow/index.ts';
-import { unqualified } from './arns.ts';
+import { unqualified } from '../../shared/protocol/arns.ts';
 import { once } from './clients.ts';
 
 const FRESH_MS = 60_000;

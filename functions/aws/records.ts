@@ -3,7 +3,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import { createRuns, type Runs } from '../../shared/runs/index.ts';
 import { createDynamoStore, createS3Blobs } from '../../shared/store/dynamodb/index.ts';
-import { machineOf, unqualified } from './arns.ts';
+import { machineOf, unqualified } from '../../shared/protocol/arns.ts';
 import { type AwsCatalog, createCatalog } from './catalog.ts';
 import { readManifest, readParameters } from './catalog-sources.ts';
 import type { AwsClients } from './clients.ts';

@@ -12,7 +12,8 @@ const MESSAGE: ChildMessage = {
   step: 'bill',
   at: '0002',
   error: ERROR,
-  machine: 'arn:aws:states:us-east-1:123456789012:stateMachine:billing',
+  // On AWS a definition names its children by their alias; the execution's ARN has none.
+  machine: 'arn:aws:states:us-east-1:123456789012:stateMachine:billing:live',
 };
 
 const linked = (undoSpec?: UndoSpec): RunRef => {
