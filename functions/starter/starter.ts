@@ -11,7 +11,7 @@ import * as z from 'zod';
 import { ApiError, RUN_ID } from '../../shared/contract/index.ts';
 import { type Catalog, ThrottledError } from '../../shared/orchestrate/ports.ts';
 import type { Service } from '../../shared/orchestrate/service.ts';
-import { dedupeText, isSchedule, type TriggerMessage, triggerInput, triggerMessageSchema } from '../../shared/triggers/index.ts';
+import { type TriggerMessage, triggeredStart, triggerMessageSchema } from '../../shared/triggers/index.ts';
 
 /** Seconds that a refused message is hidden: the first time, and the most. SQS allows 12 hours; a run should not wait for longer than this. */
 const FIRST_PAUSE_SEC = 5;
@@ -71,13 +71,7 @@ async function startTriggered(
   const entry = await catalog.find(workflow);
   const trigger = entry?.triggers[index];
   if (trigger === undefined) throw new MalformedMessageError(`trigger ${index} of workflow ${workflow}: it is not deployed`);
-  await service.startTriggered({
-    workflow,
-    input: triggerInput(trigger, event),
-    mode: isSchedule(trigger) ? 'schedule' : 'event',
-    dedupe: dedupeText(trigger, index, event),
-    request: { trigger: index, event: String(event['id'] ?? '') },
-  });
+  await service.startTriggered(triggeredStart(workflow, trigger, index, event));
 }
 
 /** @throws MalformedMessageError */
