@@ -10,6 +10,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { LIVE_ALIAS } from '../shared/protocol/environment.ts';
 import { METRIC } from '../shared/protocol/metrics.ts';
+import { acknowledgeFindings } from './acknowledgements.ts';
 import { compileWorkflows } from './compile-workflows.ts';
 import { Api } from './constructs/api.ts';
 import { Data } from './constructs/data.ts';
@@ -139,17 +140,15 @@ export class Maestro extends Construct {
       trigger: queues.triggerDeadLetters,
       recorder: queues.recorderDeadLetters,
     };
-    grantAll(
-      functions,
-      { data, queues, events, api, workflows },
-      {
-        name,
-        secretsPath: this.secretsPath,
-        env,
-        allowPrivateAddresses: props.allowPrivateAddresses ?? props.network !== undefined,
-        lambdas: lambdaEndpoints(this, compiled, env),
-      },
-    );
+    const parts = { data, queues, events, api, workflows };
+    grantAll(functions, parts, {
+      name,
+      secretsPath: this.secretsPath,
+      env,
+      allowPrivateAddresses: props.allowPrivateAddresses ?? props.network !== undefined,
+      lambdas: lambdaEndpoints(this, compiled, env),
+    });
+    acknowledgeFindings(functions, parts, this.secretsPath);
     const { alarmActions = {} } = props;
     this.#observability = new Observability(this, 'Observability', {
       name,

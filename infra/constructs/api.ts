@@ -13,6 +13,7 @@ import {
   type IResource,
   LambdaIntegration,
   LogGroupLogDestination,
+  type Method,
   ResponseTransferMode,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
@@ -87,6 +88,11 @@ export class Api extends Construct {
   /** Tells a function where it is called from outside. */
   grantUrl(to: HandlerFunction): void {
     to.setEnvironment(ENV.apiUrl, this.url);
+  }
+
+  /** True for methods that API Gateway lets through: ingress checks the key. */
+  isPublic(method: Method): boolean {
+    return !method.resource.path.startsWith(`/${SERVICE_PREFIX}/`);
   }
 
   /** Allows calls below `/svc`. */

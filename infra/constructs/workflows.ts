@@ -54,6 +54,9 @@ export interface Machine {
   readonly machine: StateMachine;
   /** ARN of the alias `live`. */
   readonly live: string;
+  readonly role: Role;
+  /** Machines that it starts and waits for. */
+  readonly nested: readonly Machine[];
 }
 
 /** A deployed workflow. */
@@ -176,10 +179,13 @@ export class Workflows extends Construct {
     const inner = new Construct(scope, id);
     const role = machineRole(inner);
     const values: { [placeholder: string]: string } = {};
+    const nested: Machine[] = [];
     for (const placeholder of used) {
       const need = needs[placeholder];
       if (!need) throw new Error(`definition of ${scope.node.id}: the placeholder ${placeholder} is not among what it needs`);
-      values[placeholder] = this.#substitute(need, kind, role, props);
+      const { value, starts } = this.#substitute(need, kind, role, props);
+      values[placeholder] = value;
+      if (starts) nested.push(starts);
     }
     const machine = new StateMachine(inner, 'Machine', {
       definitionBody: definitionBody(text),
@@ -189,39 +195,41 @@ export class Workflows extends Construct {
       tracingEnabled: true,
       logs: { destination: executionLogs(inner, props.logRetention), level: LogLevel.ALL, includeExecutionData: false },
     });
-    return { machine, live: publish(inner, machine) };
+    return { machine, live: publish(inner, machine), role, nested };
   }
 
   /** The text in the place of a placeholder, and the right to use what it names. */
-  #substitute({ kind, workflow }: Substitution, machine: 'run' | 'undo', role: Role, targets: WorkflowTargets): string {
+  #substitute(
+    { kind, workflow = '' }: Substitution,
+    machine: 'run' | 'undo',
+    role: Role,
+    targets: WorkflowTargets,
+  ): { value: string; starts?: Machine } {
     switch (kind) {
       case 'step':
       case 'checkpoint': {
-        const arn = targets[kind].alias.functionArn;
-        role.addToPolicy(allow(['lambda:InvokeFunction'], [arn]));
-        return arn;
+        const value = targets[kind].alias.functionArn;
+        role.addToPolicy(allow(['lambda:InvokeFunction'], [value]));
+        return { value };
       }
       case 'bus':
         role.addToPolicy(allow(['events:PutEvents'], [targets.bus.eventBusArn]));
-        return targets.bus.eventBusName;
+        return { value: targets.bus.eventBusName };
       case 'workflow': {
-        const child = this.workflow(workflow ?? '');
+        const child = this.workflow(workflow);
         // An undo only tells the step function which machine the child was: it starts nothing but the child's undo.
-        if (machine === 'run') this.#allowNested(role, child);
-        return child.live;
+        return machine === 'run' ? this.#nest(role, child) : { value: child.live };
       }
       case 'undo': {
-        const { undo } = this.workflow(workflow ?? '');
+        const { undo } = this.workflow(workflow);
         // A child that owes nothing is never undone: its state is there and never entered, and names a machine that does not exist.
-        if (!undo) return Stack.of(this).formatArn({ ...MACHINE, resourceName: 'nothing-to-undo' });
-        this.#allowNested(role, undo);
-        return undo.live;
+        return undo ? this.#nest(role, undo) : { value: Stack.of(this).formatArn({ ...MACHINE, resourceName: 'nothing-to-undo' }) };
       }
     }
   }
 
   /** `startExecution.sync:2`. https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html ("IAM policies") */
-  #allowNested(role: Role, child: Machine): void {
+  #nest(role: Role, child: Machine): { value: string; starts: Machine } {
     role.addToPolicy(startStatement([child]));
     role.addToPolicy(allow(['states:DescribeExecution', 'states:StopExecution'], [executionsOf(this, child.machine.stateMachineName)]));
     role.addToPolicy(
@@ -236,6 +244,7 @@ export class Workflows extends Construct {
         ],
       ),
     );
+    return { value: child.live, starts: child };
   }
 }
 
