@@ -52,8 +52,8 @@ export function maestro(durability: Durability): ContestantFactory {
         if (runtime === undefined || registration === undefined) throw new Error('maestro: run before start');
         const { runId } = await runtime.start({ registrations: [registration], workflow: registration.name, input: {} });
         await runtime.ended(runId);
-        const view = await runtime.get(runId);
-        if (view.status !== ENDS[shape]) throw new Error(`maestro: ${shape} ended ${view.status}, expected ${ENDS[shape]}`);
+        const { data } = await runtime.get(runId);
+        if (data.status !== ENDS[shape]) throw new Error(`maestro: ${shape} ended ${data.status}, expected ${ENDS[shape]}`);
       },
       async close() {
         await runtime?.close();

@@ -1,4 +1,5 @@
-import type { RunOperations, Runtime, RunView, StartRequest } from '../../local/runtime/index.ts';
+import type { RunOperations, Runtime, StartRequest } from '../../local/runtime/index.ts';
+import type { Envelope } from '../../sdk/index.ts';
 import type { Caller } from '../../shared/calls/index.ts';
 import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
 import { recordTo, replayFrom } from '../cassette-files.ts';
@@ -105,7 +106,7 @@ async function handOver(operations: RunOperations, request: StartRequest, main: 
 }
 
 /** Starts the run, shows it, and waits for its end. */
-async function follow(operations: RunOperations, request: StartRequest, io: Io, json: boolean): Promise<RunView> {
+async function follow(operations: RunOperations, request: StartRequest, io: Io, json: boolean): Promise<Envelope> {
   const { runId } = await told(() => operations.start(request));
   const progress = json ? undefined : createProgress(io);
   const stopListening = cancelOnInterrupt(operations, runId, io, (text) => (progress ? progress.note(text) : io.err(`${text}\n`)));
@@ -133,7 +134,7 @@ function cancelOnInterrupt(operations: RunOperations, runId: string, io: Io, not
 }
 
 /** A run cannot end when nothing can be written any more. */
-async function orStorageFailure(runtime: Runtime, view: Promise<RunView>): Promise<RunView> {
+async function orStorageFailure(runtime: Runtime, view: Promise<Envelope>): Promise<Envelope> {
   const failed = runtime.storageFailure.then((error) => {
     throw new CommandError(
       'storage',
@@ -145,11 +146,11 @@ async function orStorageFailure(runtime: Runtime, view: Promise<RunView>): Promi
   return Promise.race([view, failed]);
 }
 
-function finish(view: RunView, io: Io, json: boolean): number {
+function finish(view: Envelope, io: Io, json: boolean): number {
   if (json) io.out(`${JSON.stringify(view, null, 2)}\n`);
   else {
     io.err(runResultText(view, io.color.err));
-    if (view.status === 'completed') io.out(`${JSON.stringify(view.output, null, 2)}\n`);
+    if (view.data.status === 'completed') io.out(`${JSON.stringify(view.data.output, null, 2)}\n`);
   }
-  return view.status === 'completed' ? EXIT_DONE : EXIT_FAILED;
+  return view.data.status === 'completed' ? EXIT_DONE : EXIT_FAILED;
 }

@@ -1,3 +1,4 @@
+import type { RunList } from '../../sdk/index.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { RUN_STATUSES, type RunStatus } from '../../shared/runs/index.ts';
 import { parseDuration } from '../../shared/workflow/index.ts';
@@ -23,7 +24,7 @@ const spec: CommandSpec = {
     DATA_OPTION,
   ],
   description: 'Lists runs of this data folder, newest first.',
-  examples: ['maestro runs', 'maestro runs --status compensation_failed --since 24h', 'maestro runs --json | jq .runs[0].id'],
+  examples: ['maestro runs', 'maestro runs --status compensation_failed --since 24h', 'maestro runs --json | jq .data[0].id'],
 };
 
 /** `maestro runs`. */
@@ -31,15 +32,15 @@ export const runsCommand: Command = { spec, run };
 
 async function run(args: Arguments, io: Io): Promise<number> {
   const request = readRequest(args);
-  const runs = await withData(args, io, spec.name, (operations) => operations.list(request)).catch((error: unknown) => {
-    if (error instanceof CommandError && error.code === 'no_data') return [];
+  const list: RunList = await withData(args, io, spec.name, (operations) => operations.list(request)).catch((error: unknown) => {
+    if (error instanceof CommandError && error.code === 'no_data') return { object: 'list', data: [], cursor: null } as const;
     throw error;
   });
-  if (args.flag('json')) io.out(`${JSON.stringify({ runs }, null, 2)}\n`);
-  else if (runs.length === 0) io.err('no runs\n');
+  if (args.flag('json')) io.out(`${JSON.stringify(list, null, 2)}\n`);
+  else if (list.data.length === 0) io.err('no runs\n');
   else {
     const color = io.color.out;
-    const rows = runs.map((each) => [
+    const rows = list.data.map((each) => [
       each.id,
       each.workflow,
       statusText(each.status, color),

@@ -1,7 +1,6 @@
 // How a run ended, for people: its output, or the failure with what was undone, in order.
 
-import type { RunView, StepView } from '../../local/runtime/index.ts';
-import type { Json } from '../../shared/json.ts';
+import type { Envelope, Json, Orchestration, Step } from '../../sdk/index.ts';
 import { durationText } from '../text/duration.ts';
 import { bold, cyan, dim, green, red, yellow } from '../text/style.ts';
 import { labelOf } from './step-lines.ts';
@@ -16,36 +15,36 @@ const ENDINGS: { [status: string]: string } = {
 };
 
 /** Lines for standard error. The output itself is not among them. */
-export function runResultText(run: RunView, color: boolean): string {
+export function runResultText({ data }: Envelope, color: boolean): string {
+  const { run } = data;
   const good = run.status === 'completed';
   const time = run.duration_ms === null ? '' : dim(`  ${durationText(run.duration_ms)}`, color);
   const head = `${good ? green('✓', color) : red('✗', color)} ${bold(run.workflow, color)} ${ENDINGS[run.status] ?? run.status}${time}  ${dim(run.id, color)}`;
-  return `${[head, ...failureLines(run, color)].join('\n')}\n`;
+  return `${[head, ...failureLines(data, color)].join('\n')}\n`;
 }
 
-function failureLines(run: RunView, color: boolean): string[] {
-  if (run.status === 'completed') return [];
+function failureLines({ run_id, status, error, undo, steps }: Orchestration, color: boolean): string[] {
+  if (status === 'completed') return [];
   const lines: string[] = [];
-  if (run.error)
-    lines.push(`  ${red(run.error.error, color)}${run.error.step === null ? '' : ` at ${run.error.step}`}: ${run.error.message}`);
-  const undone = undoneSteps(run);
+  if (error) lines.push(`  ${red(error.error, color)}${error.step === null ? '' : ` at ${error.step}`}: ${error.message}`);
+  const undone = undoneSteps(steps);
   if (undone.length > 0) lines.push(`  undone, in this order: ${undone.map((label) => cyan(label, color)).join(', ')}`);
-  for (const left of run.left) lines.push(`  ${red('not undone', color)}: ${entryText(left)}`);
-  for (const step of run.unresolved)
+  for (const left of undo.left) lines.push(`  ${red('not undone', color)}: ${entryText(left)}`);
+  for (const step of undo.unresolved)
     lines.push(`  ${red('unresolved', color)}: ${entryText(step)} may have been performed, and nobody undid it`);
-  for (const step of run.irreversible)
+  for (const step of undo.irreversible)
     lines.push(`  ${yellow('irreversible', color)}: ${entryText(step)} was performed, or may have been, and has no undo`);
-  if (run.left.length > 0) lines.push(`  \`maestro undo ${run.id}\` tries again what is left.`);
+  if (undo.left.length > 0) lines.push(`  \`maestro undo ${run_id}\` tries again what is left.`);
   return lines;
 }
 
 /** Labels of undone steps in the order in which they were undone: the record keeps that order in the places, last first. */
-function undoneSteps(run: RunView): string[] {
-  const steps = run.steps.filter(({ status }) => status === 'undone');
-  return steps.toSorted(lastFirst).map(labelOf);
+function undoneSteps(steps: readonly Step[]): string[] {
+  const undone = steps.filter(({ status }) => status === 'undone');
+  return undone.toSorted(lastFirst).map(({ step_id: step, at }) => labelOf({ step, at }));
 }
 
-function lastFirst(a: StepView, b: StepView): number {
+function lastFirst(a: Step, b: Step): number {
   return a.at < b.at ? 1 : a.at > b.at ? -1 : 0;
 }
 

@@ -71,7 +71,7 @@ try {
 
   console.log('\n3. What is on record.');
   await maestro('runs', '--data', dataFolder);
-  const { runs } = JSON.parse(await silently('runs', '--data', dataFolder, '--json')) as { runs: { id: string; status: string }[] };
+  const { data: runs } = JSON.parse(await silently('runs', '--data', dataFolder, '--json')) as { data: { id: string; status: string }[] };
   const [newest] = runs;
   expect(
     runs.map((run) => run.status).join() === 'compensated,completed',

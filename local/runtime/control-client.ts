@@ -2,12 +2,13 @@
 
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';
+import type { Envelope, RunList } from '../../shared/contract/index.ts';
 import type { RunEvent } from '../../shared/runs/index.ts';
 import type { ControlAddress } from './folder-lock.ts';
-import type { BreakerSummary, HolderStatus, RunOperations, RunSummary, RunView } from './operations.ts';
+import type { BreakerSummary, HolderStatus, RunOperations } from './operations.ts';
 import { RuntimeProblem } from './problem.ts';
 
-type Answer = { result: unknown } | { error: { code: string; message: string } } | { event: RunEvent } | { run: RunView };
+type Answer = { result: unknown } | { error: { code: string; message: string } } | { event: RunEvent } | { run: Envelope };
 
 /** Operations over a control address. Results are the other process's own and of the same version; they are not checked again. */
 export function createControlClient(address: ControlAddress): RunOperations {
@@ -29,8 +30,8 @@ export function createControlClient(address: ControlAddress): RunOperations {
       }
       throw gone(address);
     },
-    list: (params) => ask<RunSummary[]>('list', params),
-    get: (runId) => ask<RunView>('get', { runId }),
+    list: (params) => ask<RunList>('list', params),
+    get: (runId) => ask<Envelope>('get', { runId }),
     cancel: (runId) => ask<void>('cancel', { runId }),
     undo: (runId) => ask<{ after: number }>('undo', { runId }),
     breakers: () => ask<BreakerSummary[]>('breakers', {}),

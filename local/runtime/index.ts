@@ -10,10 +10,7 @@ export type {
   ListRequest,
   Registration,
   RunOperations,
-  RunSummary,
-  RunView,
   StartRequest,
-  StepView,
 } from './operations.ts';
 export type { OwnFunction } from './own-functions.ts';
 export { RuntimeProblem } from './problem.ts';

@@ -1,6 +1,7 @@
 // What can be asked of whoever holds a data folder: this process, or another one over its control address. One interface for both.
 
 import * as z from 'zod';
+import type { Envelope, RunList } from '../../shared/contract/index.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../shared/json.ts';
 import { RUN_STATUSES, type RunEvent, type RunStatus } from '../../shared/runs/index.ts';
 import type { InputSchema } from '../../shared/workflow/index.ts';
@@ -57,53 +58,10 @@ export const listSchema = z.object({
   /** Epoch ms. */
   sinceMs: z.number().exactOptional(),
   limit: z.number().exactOptional(),
+  cursor: z.string().exactOptional(),
 });
 
 export type ListRequest = z.infer<typeof listSchema>;
-
-/** A run in a list. Times are ISO 8601. */
-export interface RunSummary {
-  id: string;
-  workflow: string;
-  version: string | null;
-  status: RunStatus;
-  created_at: string;
-  started_at: string | null;
-  ended_at: string | null;
-  /** From start to end, or to now. */
-  duration_ms: number | null;
-}
-
-export interface StepView {
-  step: string;
-  /** Place: text order is file order. */
-  at: string;
-  kind: string;
-  status: string;
-  service: string | null;
-  attempts: number;
-  started_at: string;
-  duration_ms: number | null;
-  error: { error: string; message: string } | null;
-  undo_error: { error: string; message: string } | null;
-  let_go: boolean;
-}
-
-/** A run with everything that is on record. */
-export interface RunView extends RunSummary {
-  execution: string | null;
-  deadline: string | null;
-  input: Json;
-  output: Json;
-  error: { step: string | null; error: string; message: string; also: Json } | null;
-  /** What the undo did, in the order it was done; what it could not do; steps of unknown outcome that nobody undid; steps without an undo that were passed. */
-  undone: Json[];
-  left: Json[];
-  unresolved: Json[];
-  irreversible: Json[];
-  cancel_requested: boolean;
-  steps: StepView[];
-}
 
 export interface BreakerSummary {
   origin: string;
@@ -130,10 +88,11 @@ export interface RunOperations {
    * Tells the events of a run, each after it was committed, and resolves with the run when it has ended.
    * @param after number of an event: only later ones are told and looked at. Default 0: all.
    */
-  watch(runId: string, onEvent: (event: RunEvent) => void, after?: number): Promise<RunView>;
-  /** Newest first. */
-  list(request: ListRequest): Promise<RunSummary[]>;
-  get(runId: string): Promise<RunView>;
+  watch(runId: string, onEvent: (event: RunEvent) => void, after?: number): Promise<Envelope>;
+  /** Newest first; every tenant's. */
+  list(request: ListRequest): Promise<RunList>;
+  /** @param id of a run or a job */
+  get(id: string): Promise<Envelope>;
   /** Resolves when the request is recorded; the run ends on its own. */
   cancel(runId: string): Promise<void>;
   /** Starts what is left of a run's undo; resolves when that is recorded, with the number of the last event before it. */

@@ -4,7 +4,7 @@ import type { Breakers, BreakerView } from '../../shared/breaker/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { ApiError } from '../../shared/contract/index.ts';
 import { prepareInput, type RunFacts, type StartParts, startExpressRun, startRun } from '../../shared/orchestrate/index.ts';
-import { CancelError, findRun, listRuns, type Runs } from '../../shared/runs/index.ts';
+import { CancelError, findRun, type Runs } from '../../shared/runs/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { machineArn } from './arns.ts';
 import type { Cancellations } from './cancellations.ts';
@@ -12,7 +12,7 @@ import { type LocalRecovery, notFound } from './local-recovery.ts';
 import type { BreakerSummary, HolderStatus, RunOperations, StartRequest } from './operations.ts';
 import { RuntimeProblem } from './problem.ts';
 import type { Registry } from './registry.ts';
-import { readRunView, runSummary } from './run-view.ts';
+import { readRunList, readRunView } from './run-view.ts';
 import type { RunWatch } from './run-watch.ts';
 import { startExecution } from './start-execution.ts';
 import type { RuntimeIds } from './system-ids.ts';
@@ -31,7 +31,7 @@ export interface OperationsParts {
 }
 
 export function createOperations(parts: OperationsParts): RunOperations {
-  const { runs, watch, breakers, clock } = parts;
+  const { runs, watch, breakers } = parts;
   return {
     status: async () => ({ ...parts.status, pid: process.pid }),
     start: (request) => start(parts, request),
@@ -41,10 +41,7 @@ export function createOperations(parts: OperationsParts): RunOperations {
       await watch.follow(runId, onEvent, after ?? 0);
       return readRunView(runs, runId);
     },
-    async list(request) {
-      const found = await listRuns(runs, request);
-      return found.runs.map((record) => runSummary(record, clock.now()));
-    },
+    list: (request) => readRunList(runs, request),
     get: (runId) => readRunView(runs, runId),
     async cancel(runId) {
       try {

@@ -1,40 +1,26 @@
-// Records → what the command line shows of a run: the same views as the API's, under the names that it has always used.
+// Records → what the command line shows of a run: the API's own shapes, of every tenant.
 
-import type { Run, Step } from '../../shared/contract/index.ts';
-import { readDetails, runView } from '../../shared/orchestrate/index.ts';
-import { findRun, type RunRecord, type Runs } from '../../shared/runs/index.ts';
-import type { RunSummary, RunView, StepView } from './operations.ts';
+import type { Envelope, RunList } from '../../shared/contract/index.ts';
+import { findLocated, readEnvelope, runView } from '../../shared/orchestrate/index.ts';
+import { listRuns, type Runs } from '../../shared/runs/index.ts';
+import { notFound } from './local-recovery.ts';
+import type { ListRequest } from './operations.ts';
 import { RuntimeProblem } from './problem.ts';
 
-/** Reads a run. @throws RuntimeProblem `not_found` */
-export async function readRunView(runs: Runs, runId: string): Promise<RunView> {
-  const record = await findRun(runs, runId);
-  if (!record)
-    throw new RuntimeProblem('not_found', `run ${runId}: there is no such run in this data folder. \`maestro runs\` lists them.`);
-  const { input, output, error, undo, steps } = await readDetails(runs, record);
-  const run = runView(record, runs.clock.now());
-  return {
-    ...summaryOf(run),
-    execution: run.execution,
-    deadline: run.deadline,
-    input,
-    output,
-    error,
-    ...undo,
-    cancel_requested: run.cancel_requested,
-    steps: steps.map(oneStep),
-  };
+/** Reads a run. @param id of a run or a job @throws RuntimeProblem `not_found` */
+export async function readRunView(runs: Runs, id: string): Promise<Envelope> {
+  const located = await findLocated(runs, id);
+  if (!located) throw notFound(id);
+  return readEnvelope(runs, located.run, located.job);
 }
 
-/** The line of a run in a list. @param nowMs for runs that go on */
-export function runSummary(record: RunRecord, nowMs: number): RunSummary {
-  return summaryOf(runView(record, nowMs));
-}
-
-function summaryOf({ id, workflow, version, status, created_at, started_at, completed_at, duration_ms }: Run): RunSummary {
-  return { id, workflow, version, status, created_at, started_at, ended_at: completed_at, duration_ms };
-}
-
-function oneStep({ step_id, at, kind, status, service, attempts, started_at, duration_ms, error, undo_error, let_go }: Step): StepView {
-  return { step: step_id, at, kind, status, service, attempts, started_at, duration_ms, error, undo_error, let_go };
+/** Reads a page of the list. @throws RuntimeProblem `invalid` for a cursor that is none */
+export async function readRunList(runs: Runs, request: ListRequest): Promise<RunList> {
+  try {
+    const page = await listRuns(runs, request);
+    const nowMs = runs.clock.now();
+    return { object: 'list', data: page.runs.map((run) => runView(run, nowMs)), cursor: page.cursor ?? null };
+  } catch (error) {
+    throw error instanceof RangeError ? new RuntimeProblem('invalid', `${error.message}.`, { cause: error }) : error;
+  }
 }

@@ -21,7 +21,7 @@ const paths = (): string[] => service.log.map((line) => line.split(' ')[1] ?? ''
 it('prints the output of a run that succeeds, and keeps the run on record', async () => {
   const executed = await maestro(['execute', 'five.yaml'], { cwd: files.path });
   const listed = await maestro(['runs', '--json'], { cwd: files.path });
-  const id: string = JSON.parse(listed.stdout).runs[0].id;
+  const id: string = JSON.parse(listed.stdout).data[0].id;
   const shown = await maestro(['get', id, '--json'], { cwd: files.path });
 
   expect(JSON.parse(executed.stdout)).toEqual({ last: 5 });
@@ -29,10 +29,8 @@ it('prints the output of a run that succeeds, and keeps the run on record', asyn
   expect(executed.status).toBe(0);
   expect(service.log).toEqual(['a', 'b', 'c', 'd', 'e'].map((step, index) => `POST /${step} ${id}/000${index + 1}`));
   expect(JSON.parse(shown.stdout)).toMatchObject({
-    id,
-    status: 'completed',
-    output: { last: 5 },
-    steps: [{ step: 'a', status: 'done' }, {}, {}, {}, {}],
+    object: 'orchestration',
+    data: { run_id: id, status: 'completed', output: { last: 5 }, steps: [{ step_id: 'a', status: 'done' }, {}, {}, {}, {}] },
   });
 });
 
@@ -43,9 +41,9 @@ it('a failed run ends with status 1 and says what was undone, in order', async (
   expect(told.stderr).toContain('undone, in this order: b, a');
   expect(told.stderr).toContain('Maestro.ServiceRejected at f');
   expect(told.stdout).toBe('');
-  expect(JSON.parse(json.stdout)).toMatchObject({
+  expect(JSON.parse(json.stdout).data).toMatchObject({
     status: 'compensated',
-    undone: ['b', 'a'],
+    undo: { undone: ['b', 'a'] },
     error: { step: 'f', error: 'Maestro.ServiceRejected' },
   });
   expect(json.stderr).toBe('');
@@ -82,7 +80,7 @@ it('--no-recover leaves it where it is', async () => {
   const listed = await maestro(['runs', '--json'], { cwd: files.path });
 
   expect(next.status).toBe(0);
-  expect(JSON.parse(listed.stdout).runs.map(({ status }: { status: string }) => status)).toEqual(['completed', 'running']);
+  expect(JSON.parse(listed.stdout).data.map(({ status }: { status: string }) => status)).toEqual(['completed', 'running']);
 });
 
 it('Ctrl-C cancels the run and undoes what was done', async () => {
@@ -131,7 +129,7 @@ it('a run beside `dev` is handed to it, and other commands ask it', async () => 
   const handed = startMaestro(['execute', 'saga.yaml'], { cwd: files.path });
   await hold.arrived;
   const listed = await maestro(['runs', '--json'], { cwd: files.path });
-  const { id, status } = JSON.parse(listed.stdout).runs[0];
+  const { id, status } = JSON.parse(listed.stdout).data[0];
   const cancelling = startMaestro(['cancel', id, '--no-wait'], { cwd: files.path });
   const asked = await cancelling.ended;
   hold.release();

@@ -74,7 +74,7 @@ describe('one process per data folder', () => {
     const events: string[] = [];
     const view = await second.operations.watch(runId, ({ type }) => void events.push(type));
 
-    expect(view).toMatchObject({ id: runId, status: 'completed', output: { a: { n: 1 } } });
+    expect(view.data).toMatchObject({ run_id: runId, status: 'completed', output: { a: { n: 1 } } });
     expect(events).toEqual(['run.queued', 'run.started', 'step.started', 'step.completed', 'run.completed']);
     expect(await runtime.get(runId)).toEqual(view);
     await expect(second.operations.get('run_00000000000000000000000000')).rejects.toMatchObject({ code: 'not_found' });
@@ -128,7 +128,7 @@ describe('close', () => {
     expect(first.asked.map(({ stepId }) => stepId)).toEqual(['a']);
     expect(left).toEqual([{ runId, workflow: 'flow', status: 'running' }]);
     expect(second.asked.map(({ stepId }) => stepId)).toEqual(['b']);
-    expect(view).toMatchObject({ status: 'completed', output: { a: 1, b: 2 } });
+    expect(view.data).toMatchObject({ status: 'completed', output: { a: 1, b: 2 } });
   });
 });
 
@@ -144,7 +144,7 @@ describe('cancel', () => {
       if (type === 'step.completed') setImmediate(() => void runtime.cancel(runId));
     });
 
-    expect(await ended).toMatchObject({ status: 'cancelled', undone: ['a'] });
+    expect((await ended).data).toMatchObject({ status: 'cancelled', undo: { undone: ['a'] } });
     expect(caller.asked.map(({ idempotencyKey }) => idempotencyKey.slice(runId.length))).toEqual(['/0001', '/0001/undo']);
     await expect(runtime.cancel(runId)).rejects.toMatchObject({ code: 'conflict' });
   });
@@ -168,10 +168,13 @@ describe('undo again', () => {
     const { after } = await runtime.undo(runId);
     const second = await runtime.watch(runId, () => {}, after);
 
-    expect(first).toMatchObject({ status: 'compensation_failed', undone: ['b'], left: [{ step: 'a', error: 'Maestro.ServiceRejected' }] });
+    expect(first.data).toMatchObject({
+      status: 'compensation_failed',
+      undo: { undone: ['b'], left: [{ step: 'a', error: 'Maestro.ServiceRejected' }] },
+    });
     expect(readFileSync(join(folder, 'dead-letters.jsonl'), 'utf8')).toContain('/undo-a');
     expect(caller.asked.slice(before).map(({ idempotencyKey }) => idempotencyKey)).toEqual([`${runId}/0001/undo`]);
-    expect(second).toMatchObject({ status: 'compensated', undone: ['b', 'a'], left: [] });
+    expect(second.data).toMatchObject({ status: 'compensated', undo: { undone: ['b', 'a'], left: [] } });
     await expect(runtime.undo(runId)).rejects.toBeInstanceOf(RuntimeProblem);
   });
 });
@@ -185,10 +188,10 @@ describe('inputs', () => {
     const { runId } = await start(runtime, flow, input);
     const view = await runtime.watch(runId, () => {});
 
-    expect(view).toMatchObject({ status: 'completed', input });
+    expect(view.data).toMatchObject({ status: 'completed', input });
     expect(caller.asked[0]?.input).toEqual(input);
     expect(caller.asked[0]?.method).toEqual(['/a/', { v: 'x7' }]);
-    const { input: held } = runtime.engine.describeExecution(view.execution ?? '');
+    const { input: held } = runtime.engine.describeExecution(view.data.run.execution ?? '');
     expect(held.length).toBeLessThan(1_000);
   });
 
@@ -199,7 +202,7 @@ describe('inputs', () => {
     const { runId } = await start(runtime, workflow('  - { id: a, service: s, method: "POST /a", input: "{{ .input.a }}" }\n'), input);
     const view = await runtime.watch(runId, () => {});
 
-    expect(view.status).toBe('completed');
+    expect(view.data.status).toBe('completed');
     expect(caller.asked[0]?.input).toEqual(input.a);
   });
 });
@@ -208,10 +211,12 @@ it('a run that ended while nobody listened is on record as ended after a restart
   const runtime = await hold(scripted(() => done(1)));
   const { runId } = await start(runtime, workflow('  - { id: a, service: s, method: "POST /a", output: a }\n'));
   await runtime.ended(runId);
-  const [summary] = await runtime.list({ workflow: 'flow' });
+  const {
+    data: [summary],
+  } = await runtime.list({ workflow: 'flow' });
 
   expect(summary).toMatchObject({ id: runId, status: 'completed', workflow: 'flow', version: '1' });
-  expect(await runtime.list({ status: 'failed' })).toEqual([]);
+  expect((await runtime.list({ status: 'failed' })).data).toEqual([]);
 });
 
 describe('await: callback', () => {
@@ -234,8 +239,8 @@ describe('await: callback', () => {
 
     expect(await answer(`${url}x`, 'forged')).toBe(404);
     expect(await answer(url, { yes: true })).toBe(202);
-    expect(await ended).toMatchObject({ status: 'completed', output: { answer: { yes: true } } });
+    expect((await ended).data).toMatchObject({ status: 'completed', output: { answer: { yes: true } } });
     expect(await answer(url, { yes: false })).toBe(202);
-    expect((await runtime.get(runId)).output).toEqual({ answer: { yes: true } });
+    expect((await runtime.get(runId)).data.output).toEqual({ answer: { yes: true } });
   });
 });

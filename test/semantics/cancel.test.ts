@@ -38,7 +38,7 @@ async function cancelledAt(ms: number): Promise<Awaited<ReturnType<World['end']>
     }),
   );
   const run = await world.end(id);
-  return { ...run, refusedWith, endedMs: Date.parse(run.ended_at ?? '') - Date.parse(run.created_at) };
+  return { ...run, refusedWith, endedMs: Date.parse(run.completed_at ?? '') - Date.parse(run.created_at) };
 }
 
 /** Cancels in the moment after a step's last look at the control record: while its end is being told. */
@@ -258,7 +258,7 @@ describe('a cancel during a wait', () => {
     cancelAfterLastLook(id, 'first', waited);
     const run = await world.end(id);
     expect(run).toMatchObject({ status: 'cancelled', undone: ['first'] });
-    expect(Date.parse(run.ended_at ?? '') - Date.parse(run.created_at)).toBeLessThan(6_000);
+    expect(Date.parse(run.completed_at ?? '') - Date.parse(run.created_at)).toBeLessThan(6_000);
   });
 });
 
@@ -329,7 +329,7 @@ describe('a cancel while a sub-workflow runs', () => {
     expect(world.log()).not.toContain('never');
     expect(world.log()).not.toContain('c3');
     expect(run.endedMs).toBeLessThan(11_000);
-    const all = await world.runtime.list({ limit: 10 });
+    const { data: all } = await world.runtime.list({ limit: 10 });
     expect(all.map(({ status }) => status)).toEqual(['cancelled', 'cancelled', 'cancelled']);
   });
 
@@ -356,7 +356,7 @@ describe('a cancel that comes too late', () => {
       expect(run.status).toBe(fails ? 'compensated' : 'completed');
       expect(await world.refusal(() => world.runtime.cancel(run.id))).toBe('conflict');
       expect(await world.record(run.id)).toMatchObject({ status: run.status });
-      expect((await world.runtime.get(run.id)).cancel_requested).toBe(false);
+      expect((await world.get(run.id)).cancel_requested).toBe(false);
       if (fails) await world.close();
     }
   });

@@ -191,7 +191,7 @@ describe('a callback', () => {
     expect(opened.undos()).toEqual(['a']);
     await opened.refusal(() => opened.runtime.answerCallback(token, { id: 3 }));
     await opened.pass(120_000);
-    expect(await opened.runtime.get(run.id)).toMatchObject({ status: 'compensation_failed', unresolved: ['ask'] });
+    expect(await opened.get(run.id)).toMatchObject({ status: 'compensation_failed', unresolved: ['ask'] });
     expect(opened.undos()).toEqual(['a']);
   });
 
@@ -257,7 +257,7 @@ describe('a checkpoint', () => {
     const opened = await open(file(`${call('a')}${check('on_timeout: continue')}${call('next')}`));
     const id = await opened.start({ id: 'x' });
     await opened.pass(1_000);
-    expect((await opened.runtime.get(id)).status).toBe('waiting_checkpoint');
+    expect((await opened.get(id)).status).toBe('waiting_checkpoint');
     await opened.drive(opened.runtime.cancel(id));
     const run = await opened.end(id);
     expect(run.status).toBe('cancelled');

@@ -272,7 +272,7 @@ describe('a run input over 200 KB', () => {
     const refused = await world.start(INPUT).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(RuntimeProblem);
     expect(String(refused)).toMatch(/doc\.body.*300\d{3}/);
-    expect(await world.runtime.list({})).toEqual([]);
+    expect((await world.runtime.list({})).data).toEqual([]);
   });
 });
 

@@ -357,8 +357,8 @@ describe('text that a person wrote', () => {
     );
     const id = await world.start({ v: quiet });
     const events: unknown[] = [];
-    const run = await world.drive(world.runtime.watch(id, (event) => void events.push(event)));
-    expect(run.status).toBe('completed');
+    const { data } = await world.drive(world.runtime.watch(id, (event) => void events.push(event)));
+    expect(data.status).toBe('completed');
     expect(sent[0]).toEqual({
       headers: [
         { name: 'X-A', value: [quiet] },

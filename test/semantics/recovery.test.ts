@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createRecorder, type ExecutionStatusChange, type Recorder } from '../../functions/recorder/index.ts';
-import { machineArn, type Registration, type RunView } from '../../local/runtime/index.ts';
+import { machineArn, type Registration } from '../../local/runtime/index.ts';
 import { isJsonObject, type JsonObject } from '../../shared/json.ts';
 import { stepKey } from '../../shared/runs/index.ts';
+import type { FlatRun } from '../support/flat-run.ts';
 import { createWorld, executionOf, lost, ok, refused, rejected, START_MS, type World, type WorldOptions } from './world.ts';
 
 let world: World;
@@ -41,7 +42,7 @@ async function stop(executionArn: string): Promise<void> {
 }
 
 /** Starts a run, stops its execution by hand at `ms`, and waits for its end. */
-async function stoppedAt(ms: number): Promise<RunView> {
+async function stoppedAt(ms: number): Promise<FlatRun> {
   const id = await world.start();
   await world.pass(ms);
   await stop(await executionOf(world, id));
@@ -49,7 +50,7 @@ async function stoppedAt(ms: number): Promise<RunView> {
 }
 
 /** Nothing more is done about a run, however often it is swept. */
-async function expectOver(run: RunView): Promise<void> {
+async function expectOver(run: FlatRun): Promise<void> {
   const calls = world.log();
   const { status, report = null } = await world.record(run.id);
   await world.pass(4 * 3_600_000);
@@ -184,10 +185,10 @@ describe('a state machine that was stopped by hand', () => {
     await world.refusal(() => world.runtime.answerCallback(token, { id: 9 }));
     expect((await world.step(run.id, 'ask')).state).toBe('done_late');
     await world.pass(180_000);
-    expect(await world.runtime.get(run.id)).toMatchObject({ status: 'compensated', undone: ['ask', 'first'], unresolved: [] });
+    expect(await world.get(run.id)).toMatchObject({ status: 'compensated', undone: ['ask', 'first'], unresolved: [] });
     expect(world.log()).toEqual(['first', 'ask', 'undo first', 'undo ask']);
     expect(world.calls.at(-1)).toMatchObject({ input: { id: 9 } });
-    await expectOver(await world.runtime.get(run.id));
+    await expectOver(await world.get(run.id));
   });
 
   test('while it was undoing itself is undone to the end, and nothing is undone twice', async () => {
@@ -250,7 +251,7 @@ describe('a sub-workflow', () => {
     await open([parent, child]);
     const run = await stoppedAt(5_000);
     expect(world.undos()).toEqual(['c2', 'c1', 'first']);
-    expect(Date.parse(run.ended_at ?? '') - START_MS).toBeLessThan(200_000);
+    expect(Date.parse(run.completed_at ?? '') - START_MS).toBeLessThan(200_000);
     await expectOver(run);
   });
 
@@ -258,7 +259,7 @@ describe('a sub-workflow', () => {
     await open([parent, child], { mock: ({ kind }) => (kind === 'undo' ? ok(null, 5_000) : undefined) });
     const id = await world.start();
     await world.pass(5_000);
-    const [sub] = (await world.runtime.list({ limit: 10 })).filter(({ workflow }) => workflow === 'child');
+    const [sub] = (await world.runtime.list({ limit: 10 })).data.filter(({ workflow }) => workflow === 'child');
     await stop(await executionOf(world, sub?.id ?? ''));
     const run = await world.end(id);
     expect(world.log()).toEqual(['first', 'c1', 'c2', 'undo c2', 'undo c1', 'undo first']);
@@ -317,7 +318,7 @@ describe('a step that somebody is at work on longer than its lease', () => {
     await world.runtime.runs.store.update(stepKey(id, at), { set: { leaseUntilMs: world.clock.now() } }, { present: true });
   }
 
-  async function run(second: string, reply: ReturnType<typeof ok>): Promise<RunView> {
+  async function run(second: string, reply: ReturnType<typeof ok>): Promise<FlatRun> {
     await open(file('frozen', FIRST + second + LAST), {
       mock: ({ step, kind }) => (step === 'second' && kind === 'do' ? reply : undefined),
     });
@@ -340,7 +341,7 @@ describe('a step that somebody is at work on longer than its lease', () => {
     await world.pass(30_000);
     expect((await world.step(before.id, 'second')).state).toBe('done_late');
     await world.pass(180_000);
-    const after = await world.runtime.get(before.id);
+    const after = await world.get(before.id);
     expect(after).toMatchObject({ status: 'compensated', undone: ['second', 'first'], unresolved: [] });
     expect(world.log()).toEqual(['first', 'second', 'undo first', 'undo second']);
     expect(world.calls.at(-1)).toMatchObject({ input: { id: 4 } });
@@ -350,7 +351,7 @@ describe('a step that somebody is at work on longer than its lease', () => {
   test('that failed in the end without being performed stays listed, and nothing is called', async () => {
     const before = await run(SECOND, refused(20_000));
     await world.pass(300_000);
-    expect(await world.runtime.get(before.id)).toMatchObject({ status: 'compensation_failed', unresolved: ['second'] });
+    expect(await world.get(before.id)).toMatchObject({ status: 'compensation_failed', unresolved: ['second'] });
     expect(world.undos()).toEqual(['first']);
   });
 
@@ -361,8 +362,8 @@ describe('a step that somebody is at work on longer than its lease', () => {
     expect(early).toEqual(['first', 'second', 'undo second', 'undo first']);
     await world.pass(600_000);
     expect(world.log()).toEqual(early);
-    expect(await world.runtime.get(before.id)).toMatchObject({ status: 'compensated', undone: ['second', 'first'] });
-    await expectOver(await world.runtime.get(before.id));
+    expect(await world.get(before.id)).toMatchObject({ status: 'compensated', undone: ['second', 'first'] });
+    await expectOver(await world.get(before.id));
   });
 
   test('whose undo on a doubt failed is undone by the sweep once it is known what it made', async () => {
@@ -386,7 +387,7 @@ describe('a step that somebody is at work on longer than its lease', () => {
     await world.pass(20_000);
     expect(await world.step(id, 'second')).toMatchObject({ state: 'done_late', undoFailure: { error: 'Maestro.ServiceRejected' } });
     await world.pass(180_000);
-    const after = await world.runtime.get(id);
+    const after = await world.get(id);
     expect(after).toMatchObject({ status: 'compensated', undone: ['second', 'first'], left: [] });
     expect(world.log()).toEqual(['first', 'second', 'undo second', 'undo first', 'undo second']);
     await expectOver(after);
@@ -427,7 +428,7 @@ describe('an end that nobody was told of', () => {
       expect((await world.record(id)).status).toBe('running');
       const run = await world.end(id);
       expect(run).toMatchObject({ status: 'compensated', undone: ['second', 'first'] });
-      expect(Date.parse(run.ended_at ?? '') - START_MS).toBeLessThanOrEqual(600_000 + 120_000);
+      expect(Date.parse(run.completed_at ?? '') - START_MS).toBeLessThanOrEqual(600_000 + 120_000);
       expect(world.log()).toEqual(['undo second', 'undo first']);
       await expectOver(run);
     });
@@ -440,7 +441,7 @@ describe('an end that nobody was told of', () => {
       expect(await world.drive(world.runtime.recover())).toMatchObject([{ runId: id, workflow: 'lost' }]);
       const run = await world.end(id);
       expect(run).toMatchObject({ status: 'compensated', undone: ['second', 'first'] });
-      expect(Date.parse(run.ended_at ?? '') - START_MS).toBe(20_000);
+      expect(Date.parse(run.completed_at ?? '') - START_MS).toBe(20_000);
       expect(world.log()).toEqual(['undo second', 'undo first']);
       await expectOver(run);
     });

@@ -9,7 +9,7 @@ import { Server as GrpcServer, type Metadata, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../cli/main.ts';
 import { machineArn, openRuntime, type Runtime } from '../../local/runtime/index.ts';
-import { isJsonObject } from '../../shared/json.ts';
+import type { Envelope } from '../../shared/contract/index.ts';
 import { addMethods, protobufjsTypes, startGrpc } from '../support/grpc-servers.ts';
 
 /** By name. Each has characters that JSON, a URL and base64 write differently. */
@@ -267,7 +267,8 @@ describe('a run whose services tell back all that they were sent', () => {
   });
 
   test('keeps them out of what is told, asked and read of it afterwards', async () => {
-    const { id } = JSON.parse(await runOnce('echo', ECHO));
+    const { data }: Envelope = JSON.parse(await runOnce('echo', ECHO));
+    const id = data.run_id;
     await maestro('get', id);
     await maestro('get', id, '--json');
     await maestro('runs');
@@ -276,7 +277,7 @@ describe('a run whose services tell back all that they were sent', () => {
     const seen = await withRuntime(async (runtime) => {
       const events: unknown[] = [];
       const view = await runtime.watch(id, (event) => void events.push(event));
-      const executionArn = view.execution ?? '';
+      const executionArn = view.data.run.execution ?? '';
       const { items } = runtime.engine.getHistory({ executionArn, maxResults: 1_000 });
       const definition = runtime.engine.describeStateMachine(machineArn('echo'));
       return { view, events, items, definition };
@@ -314,14 +315,13 @@ describe('a call that fails', () => {
     ['because a variable is no function', '{ id: bad, service: fn, method: x }', 'Maestro.BadConfiguration'],
     ['because a secret is missing', '{ id: bad, service: missing, method: /x }', 'Maestro.BadConfiguration'],
   ])('%s says none of the values, nor do its undos, its dead letter and its report', async (_, step, error) => {
-    const view: unknown = JSON.parse(await runOnce('failing', failing(step), '--record', 'tape.json'));
-    if (!isJsonObject(view) || typeof view['id'] !== 'string') throw new Error('there is no run');
-    await maestro('get', view['id']);
-    await maestro('get', view['id'], '--json');
+    const { data }: Envelope = JSON.parse(await runOnce('failing', failing(step), '--record', 'tape.json'));
+    await maestro('get', data.run_id);
+    await maestro('get', data.run_id, '--json');
     await maestro('runs');
-    await maestro('undo', view['id']);
+    await maestro('undo', data.run_id);
 
-    expect(view).toMatchObject({ status: 'compensation_failed', error: { step: 'bad', error: expect.stringContaining(error) } });
+    expect(data).toMatchObject({ status: 'compensation_failed', error: { step: 'bad', error: expect.stringContaining(error) } });
     expect(arrived.map(({ url }) => url.split('/how/')[1]).filter((path) => path === 'json/undone')).toHaveLength(1);
     expect(readFileSync(join(folder, '.maestro', 'dead-letters.jsonl'), 'utf8')).toContain('"left"');
     expectNoLeak();
@@ -329,11 +329,11 @@ describe('a call that fails', () => {
 
   test('over gRPC says none of the values either', async () => {
     const steps = '  - { id: a, service: rpc, method: Reserve, output: a }\n  - { id: bad, service: rpc, method: Reserve }\n';
-    const view = JSON.parse(await runOnce('rpcs', steps, '--record', 'tape.json'));
-    await maestro('get', view.id);
+    const { data }: Envelope = JSON.parse(await runOnce('rpcs', steps, '--record', 'tape.json'));
+    await maestro('get', data.run_id);
 
     expect(metadata).toHaveLength(2);
-    expect(view.error).toMatchObject({ step: 'bad', error: 'Maestro.ServiceRejected' });
+    expect(data.error).toMatchObject({ step: 'bad', error: 'Maestro.ServiceRejected' });
     expectNoLeak();
   });
 });

@@ -464,7 +464,7 @@ describe('another undo', () => {
     const run = await world.run();
     expect(run).toMatchObject({ status: 'compensation_failed', undone: ['first'], left: [{ step: 'sub' }] });
     expect(world.undos()).toEqual(['c2', 'c1', 'first']);
-    const [sub] = (await world.runtime.list({ limit: 10 })).filter(({ workflow }) => workflow === 'child');
+    const [sub] = (await world.runtime.list({ limit: 10 })).data.filter(({ workflow }) => workflow === 'child');
     expect(sub?.status).toBe('compensation_failed');
     const ofChild = await world.drive(world.runtime.undo(sub?.id ?? ''));
     expect(await world.end(sub?.id ?? '', ofChild.after)).toMatchObject({ status: 'compensated' });

@@ -1,6 +1,6 @@
 // The embedded runtime as it is, with services that answer by script and a clock that jumps: whole runs, from outside.
 
-import { createRuntime, machineArn, type Registration, type Runtime, type RunView } from '../../local/runtime/index.ts';
+import { createRuntime, machineArn, type Registration, type Runtime } from '../../local/runtime/index.ts';
 import { createMockCaller } from '../../local/simulate/mock-caller.ts';
 import type { MockReply, MockRequest, SimulatedCall } from '../../local/simulate/types.ts';
 import { createVirtualClock, type VirtualClock } from '../../local/simulate/virtual-clock.ts';
@@ -10,6 +10,7 @@ import type { Json, JsonObject } from '../../shared/json.ts';
 import { isJsonObject } from '../../shared/json.ts';
 import { findRun, listSteps, type RunRecord, type StepRecord } from '../../shared/runs/index.ts';
 import { parseWorkflow, type Workflow } from '../../shared/workflow/index.ts';
+import { type FlatRun, flatRun } from '../support/flat-run.ts';
 
 export const START_MS = Date.UTC(2026, 0, 1);
 
@@ -41,9 +42,11 @@ export interface World {
   /** Starts a run of the first file. */
   start(input?: Json): Promise<string>;
   /** Drives time until the run has ended. */
-  end(runId: string, after?: number): Promise<RunView>;
+  end(runId: string, after?: number): Promise<FlatRun>;
+  /** What is on record of a run. */
+  get(runId: string): Promise<FlatRun>;
   /** Starts a run and waits for its end. */
-  run(input?: Json): Promise<RunView>;
+  run(input?: Json): Promise<FlatRun>;
   /** Lets time pass. */
   pass(ms: number): Promise<void>;
   drive<T>(work: Promise<T>): Promise<T>;
@@ -125,7 +128,8 @@ export async function createWorld(files: string | string[], options: WorldOption
     undos: () => calls.filter(({ kind }) => kind === 'undo').map((call) => nameOf(call).slice('undo '.length)),
     times: (step) => calls.filter((call) => call.step === step && call.kind === 'do').map(({ atMs }) => atMs),
     start: async (input = {}) => (await drive(runtime.start({ registrations, workflow: first.name, input }))).runId,
-    end: (runId, after) => drive(runtime.watch(runId, () => {}, after)),
+    end: async (runId, after) => flatRun(await drive(runtime.watch(runId, () => {}, after))),
+    get: async (runId) => flatRun(await runtime.get(runId)),
     run: async (input) => world.end(await world.start(input)),
     pass: async (ms) => {
       await drive(new Promise<void>((resolve) => void clock.setTimer(ms, resolve)));
