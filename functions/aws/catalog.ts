@@ -8,9 +8,9 @@ import * as z from 'zod';
 import type { Clock } from '../../shared/clock.ts';
 import type { Json } from '../../shared/json.ts';
 import type { Catalog, CatalogEntry } from '../../shared/orchestrate/ports.ts';
+import { unqualified } from '../../shared/protocol/arns.ts';
 import type { WorkflowParameter } from '../../shared/protocol/environment.ts';
 import type { InputSchema } from '../../shared/workflow/index.ts';
-import { unqualified } from '../../shared/protocol/arns.ts';
 import { once } from './clients.ts';
 
 const FRESH_MS = 60_000;

@@ -7,10 +7,10 @@ import type { DescribeExecutionCommandOutput } from '@aws-sdk/client-sfn';
 import { type Clock, sleep } from '../../shared/clock.ts';
 import type { Json } from '../../shared/json.ts';
 import { type Executions, ThrottledError } from '../../shared/orchestrate/ports.ts';
+import { executionOf, isExpress } from '../../shared/protocol/arns.ts';
 import { createWaitCount, MAX_HISTORY_EVENTS } from '../../shared/runs/index.ts';
 import type { ExecutionStatusChange, RecoveryExecutions } from '../recorder/index.ts';
 import type { ChildExecutions } from '../step/index.ts';
-import { executionOf, isExpress } from '../../shared/protocol/arns.ts';
 import type { SfnDoor } from './clients.ts';
 
 /** The most that GetExecutionHistory gives in one page. */
@@ -24,6 +24,8 @@ const DESCRIBE_PAUSE_MS = 200;
 
 /** Refusals for the rate of requests, or for the number of open executions: nothing was started. */
 const THROTTLED: readonly string[] = ['ThrottlingException', 'TooManyRequestsException', 'RequestLimitExceeded', 'ExecutionLimitExceeded'];
+/** As whoever cancels a run stops its execution. */
+const CANCELLED = { error: 'Maestro.Cancelled', cause: JSON.stringify({ message: 'the run was cancelled' }) };
 const TOKEN_GONE: readonly string[] = ['TaskTimedOut', 'TaskDoesNotExist', 'InvalidToken'];
 /** `ValidationException`: stopping what has ended (API reference, StopExecution). */
 const EXECUTION_GONE: readonly string[] = ['ExecutionDoesNotExist', 'ValidationException'];
@@ -87,6 +89,29 @@ export function createExecutions({ sfn, clock, undoArn }: ExecutionsOptions): Aw
     await unless(TOKEN_GONE, client.send(new sdk.SendTaskSuccessCommand({ taskToken: token, output: JSON.stringify(output) })));
   }
 
+  async function isWaiting(executionArn: string): Promise<boolean> {
+    if (isExpress(executionArn) || (await describe(executionArn))?.status !== 'RUNNING') return false;
+    const { sdk, client } = await sfn();
+    const count = createWaitCount();
+    let nextToken: string | undefined;
+    let seen = 0;
+    do {
+      const page = await client.send(
+        new sdk.GetExecutionHistoryCommand({
+          executionArn,
+          reverseOrder: true,
+          includeExecutionData: false,
+          maxResults: HISTORY_PAGE,
+          ...(nextToken === undefined ? {} : { nextToken }),
+        }),
+      );
+      for (const { type } of page.events ?? []) count.see(type ?? '');
+      seen += page.events?.length ?? 0;
+      nextToken = page.nextToken;
+    } while (nextToken !== undefined && seen < MAX_HISTORY_EVENTS);
+    return count.waiting();
+  }
+
   return {
     async start({ entry, name, input }) {
       const { executionArn, startTime } = await start(entry.startArn, name, input);
@@ -99,28 +124,7 @@ export function createExecutions({ sfn, clock, undoArn }: ExecutionsOptions): Aw
       await unless(TOKEN_GONE, client.send(new sdk.SendTaskFailureCommand(failure)));
     },
     stop,
-    async isWaiting(executionArn) {
-      if (isExpress(executionArn) || (await describe(executionArn))?.status !== 'RUNNING') return false;
-      const { sdk, client } = await sfn();
-      const count = createWaitCount();
-      let nextToken: string | undefined;
-      let seen = 0;
-      do {
-        const page = await client.send(
-          new sdk.GetExecutionHistoryCommand({
-            executionArn,
-            reverseOrder: true,
-            includeExecutionData: false,
-            maxResults: HISTORY_PAGE,
-            ...(nextToken === undefined ? {} : { nextToken }),
-          }),
-        );
-        for (const { type } of page.events ?? []) count.see(type ?? '');
-        seen += page.events?.length ?? 0;
-        nextToken = page.nextToken;
-      } while (nextToken !== undefined && seen < MAX_HISTORY_EVENTS);
-      return count.waiting();
-    },
+    isWaiting,
     recovery: {
       async start(machine, name, input) {
         const arn = await undoArn(machine.replace(/-undo$/, ''));
@@ -128,6 +132,9 @@ export function createExecutions({ sfn, clock, undoArn }: ExecutionsOptions): Aw
         return (await start(arn, name, input)).executionArn;
       },
       describe,
+      async stopWaiting(executionArn) {
+        if (await isWaiting(executionArn)) await stop(executionArn, CANCELLED.error, CANCELLED.cause);
+      },
     },
     children: {
       async status(executionArn) {

@@ -1,9 +1,9 @@
 // The records and the catalogue on AWS, for every function: one table, one bucket, one path of parameters.
 
 import type { Clock } from '../../shared/clock.ts';
+import { machineOf, unqualified } from '../../shared/protocol/arns.ts';
 import { createRuns, type Runs } from '../../shared/runs/index.ts';
 import { createDynamoStore, createS3Blobs } from '../../shared/store/dynamodb/index.ts';
-import { machineOf, unqualified } from '../../shared/protocol/arns.ts';
 import { type AwsCatalog, createCatalog } from './catalog.ts';
 import { readManifest, readParameters } from './catalog-sources.ts';
 import type { AwsClients } from './clients.ts';

@@ -58,8 +58,11 @@ export interface RecorderOptions {
 
 export interface Recorder {
   onExecutionStatus(change: ExecutionStatusChange): Promise<void>;
-  /** Looks at every run that has not ended, or is owed something. Answers the ids of those whose undo it began or went on with. */
-  sweep(nowMs: number): Promise<string[]>;
+  /**
+   * Looks at every run that has not ended, or is owed something. Answers the ids of those whose undo it began or went on with.
+   * @param untilMs (epoch) after this no further run is looked at
+   */
+  sweep(nowMs: number, untilMs?: number): Promise<string[]>;
   /** Begins another undo of a run that ended with something left. @throws UndoError */
   undoAgain(runId: string): Promise<void>;
 }
@@ -124,7 +127,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       await reopenList(runs, claimed);
       await proceed(recovery, claimed);
     },
-    sweep: (nowMs) => sweepRuns(recovery, nowMs, onExecutionStatus),
+    sweep: (nowMs, untilMs) => sweepRuns(recovery, nowMs, onExecutionStatus, untilMs),
   };
 }
 

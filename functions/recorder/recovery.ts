@@ -35,6 +35,8 @@ export interface RecoveryExecutions {
   start(machine: string, name: string, input: Json): Promise<string | undefined>;
   /** How an execution stands; undefined when there is none, or it cannot be asked about (Express). */
   describe?(executionArn: string): Promise<ExecutionStatusChange | undefined>;
+  /** Stops an execution that was cancelled, if it sits in a Wait. Left out: whoever cancelled it keeps an eye on it. */
+  stopWaiting?(executionArn: string): Promise<void>;
 }
 
 export interface Recovery {

@@ -10,19 +10,25 @@ const OVERDUE_MS = 60_000;
 const UNKNOWN_MS = 5 * 60_000;
 /** An execution that cannot be asked about is taken for lost after this: an Express one lives at most 5 minutes. */
 const LOST_MS = 10 * 60_000;
+const MINUTE_MS = 60_000;
 /** A list entry whose record was never written is removed after this. */
 const ORPHAN_MS = 3_600_000;
 
-/** Answers the ids of the runs whose undo was begun or gone on with. One run that cannot be dealt with does not keep the others waiting. */
+/**
+ * Answers the ids of the runs whose undo was begun or gone on with. One run that cannot be dealt with does not keep the others waiting.
+ * @param untilMs (epoch) after this no further run is looked at: the rest is for the next minute, which begins elsewhere in the list
+ */
 export async function sweepRuns(
   recovery: Recovery,
   nowMs: number,
   record: (change: ExecutionStatusChange) => Promise<void>,
+  untilMs = Number.POSITIVE_INFINITY,
 ): Promise<string[]> {
   const { runs } = recovery;
   const recovered: string[] = [];
   const failures: unknown[] = [];
-  for await (const entry of listOpenRuns(runs)) {
+  for await (const entry of listOpenRuns(runs, Math.floor(nowMs / MINUTE_MS))) {
+    if (runs.clock.now() >= untilMs) break;
     try {
       if (!entry.run) {
         if (nowMs - entry.createdAtMs > ORPHAN_MS) await runs.store.delete(entry.key);
@@ -52,6 +58,8 @@ async function sweepRun(
     await record(change);
     return true;
   }
+  // A cancel that found it in a call: the call is over, and nobody else is there to see that it has come to sit in a Wait.
+  if (change && run.cancel) await recovery.executions.stopWaiting?.(run.execution);
   // Without a deadline nothing says that it should have ended.
   if (change || run.deadlineMs === undefined || nowMs < dueMs + LOST_MS) return false;
   return settleRun(recovery, run, { step: null, error: 'Maestro.Lost', cause: null });

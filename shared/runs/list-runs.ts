@@ -63,9 +63,13 @@ export async function listRuns(runs: Runs, options: ListRunsOptions = {}): Promi
   return { runs: found, ...(before === undefined ? {} : { cursor: before }) };
 }
 
-/** Runs on the sweep's list, with the record where there is one. Entries that are added meanwhile may be missed until the next time. */
-export async function* listOpenRuns(runs: Runs): AsyncGenerator<{ key: Key; createdAtMs: number; run: RunRecord | undefined }> {
-  for (let shard = 0; shard < LIST_SHARDS; shard++) {
+/**
+ * Runs on the sweep's list, with the record where there is one. Entries that are added meanwhile may be missed until the next time.
+ * @param turn with which shard is begun: one that has not the time for all of them begins with another each time
+ */
+export async function* listOpenRuns(runs: Runs, turn = 0): AsyncGenerator<{ key: Key; createdAtMs: number; run: RunRecord | undefined }> {
+  for (let count = 0; count < LIST_SHARDS; count++) {
+    const shard = (turn + count) % LIST_SHARDS;
     let after: string | undefined;
     for (;;) {
       const items = await runs.store.list(openRunsPartition(shard), { limit: BATCH, ...(after === undefined ? {} : { after }) });
