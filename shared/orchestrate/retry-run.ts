@@ -4,6 +4,7 @@
 //       it, or was not, and is called.
 //   R2. The new run's id follows from the old one's: two retries of one run are one.
 
+import { sleep } from '../clock.ts';
 import { ApiError } from '../contract/index.ts';
 import { dedupeName } from '../protocol/run-id.ts';
 import {
@@ -24,6 +25,10 @@ import { appendReceipt } from './receipts.ts';
 import type { Accepted } from './service.ts';
 import type { ServiceParts } from './service-parts.ts';
 import { prepareInput, type RunFacts, startExpressRun, startRun } from './start-run.ts';
+
+/** How long calls are waited for that were in flight when their run ended. */
+const IN_FLIGHT_MS = 5_000;
+const POLL_MS = 100;
 
 /** `Service.retry`. */
 export async function retryRun(parts: ServiceParts, caller: Caller, source: RequestSource, id: string): Promise<Accepted> {
@@ -71,17 +76,47 @@ function refuseUnlessFailed({ run, job }: Located): void {
   if (run.status === 'completed') throw new ApiError('conflict', `run ${run.id}: it is completed; start a new one instead.`);
 }
 
-/** R1. A run that owes something, or that was undone, is retried from its start. */
-async function canGoOn(runs: Runs, { id, status }: RunRecord): Promise<boolean> {
-  if (status !== 'failed' && status !== 'cancelled' && status !== 'completed') return false;
-  for (const step of await listSteps(runs, id)) if (!(await isSettled(runs, step))) return false;
-  return true;
+/** R1. A run that owes something, or that was undone, is retried from its start. Calls that were in flight at its end are waited for a moment. */
+async function canGoOn(runs: Runs, run: RunRecord): Promise<boolean> {
+  const { clock } = runs;
+  const until = clock.now() + IN_FLIGHT_MS;
+  for (;;) {
+    const standing = await standingOf(runs, run);
+    if (standing !== 'in flight' || clock.now() >= until) return standing === 'settled';
+    await sleep(clock, POLL_MS);
+  }
 }
 
-/** It was done or was not, and nobody undid it or tried to. */
-async function isSettled(runs: Runs, { state, undoState, child }: StepRecord): Promise<boolean> {
-  if (undoState !== undefined) return false;
-  if (state !== 'child') return state === 'done' || state === 'not_performed' || state === 'skipped';
-  const record = child === undefined ? undefined : await findRun(runs, child);
-  return record === undefined || canGoOn(runs, record);
+/** `in flight`: a call is not over that nobody waits for any more. `open`: something was undone, or is in doubt. */
+type Standing = 'settled' | 'in flight' | 'open';
+
+async function standingOf(runs: Runs, { id, status }: RunRecord): Promise<Standing> {
+  if (status !== 'failed' && status !== 'cancelled' && status !== 'completed') return 'open';
+  let worst: Standing = 'settled';
+  for (const step of await listSteps(runs, id)) {
+    const standing = await standingOfStep(runs, step);
+    if (standing === 'open') return 'open';
+    if (standing === 'in flight') worst = standing;
+  }
+  return worst;
+}
+
+async function standingOfStep(runs: Runs, { state, undoState, child }: StepRecord): Promise<Standing> {
+  if (undoState !== undefined) return 'open';
+  switch (state) {
+    case 'done':
+    case 'not_performed':
+    case 'skipped':
+      return 'settled';
+    case 'started':
+      return 'in flight';
+    case 'child': {
+      const record = child === undefined ? undefined : await findRun(runs, child);
+      return record ? standingOf(runs, record) : 'settled';
+    }
+    case 'waiting':
+    case 'unknown':
+    case 'done_late':
+      return 'open';
+  }
 }
