@@ -60,6 +60,7 @@ interface Entry {
 
 export function createDeliveries({ store, clock, service, deadLetter, onProblem }: DeliveriesOptions): Deliveries {
   const ready: Entry[] = [];
+  /** Sort keys of the starts that are this process's to perform. */
   const known = new Set<string>();
   const pauses = new Set<Timer>();
   const underWay = new Set<Promise<void>>();
@@ -122,23 +123,21 @@ export function createDeliveries({ store, clock, service, deadLetter, onProblem 
     onProblem(error instanceof Error ? error : new Error(String(error)));
   }
 
-  function take(sk: string, delivery: Delivery): void {
-    if (known.has(sk)) return;
-    known.add(sk);
-    ready.push({ key: { pk: PARTITION, sk }, delivery, tries: 0 });
-  }
-
   return {
     async add(deliveries) {
-      const keyed = deliveries.map((delivery) => ({ delivery, sk: orderOf(clock.now(), count++, delivery) }));
-      for (const { sk, delivery } of keyed) await store.put({ pk: PARTITION, sk }, delivery);
+      const entries = deliveries.map((delivery) => entryOf(orderOf(clock.now(), count++, delivery), delivery));
+      for (const { key } of entries) known.add(key.sk);
+      for (const { key, delivery } of entries) await store.put(key, delivery);
       await store.durable();
-      for (const { sk, delivery } of keyed) take(sk, delivery);
+      ready.push(...entries);
       proceed();
     },
     async resume() {
-      // What was added in the meantime is in both.
-      for (const { sk, body } of await store.list(PARTITION)) take(sk, asDelivery(body));
+      for (const { sk, body } of await store.list(PARTITION)) {
+        if (known.has(sk)) continue;
+        known.add(sk);
+        ready.push(entryOf(sk, asDelivery(body)));
+      }
       performing = true;
       proceed();
     },
@@ -148,6 +147,10 @@ export function createDeliveries({ store, clock, service, deadLetter, onProblem 
       await Promise.all(underWay);
     },
   };
+}
+
+function entryOf(sk: string, delivery: Delivery): Entry {
+  return { key: { pk: PARTITION, sk }, delivery, tries: 0 };
 }
 
 /** In the order of arrival, and unlike any other: the event's id belongs to it. */

@@ -16,12 +16,21 @@ export type Fields = ReadonlyMap<string, readonly Field[]>;
 
 const NOWHERE: Membership = new Map();
 
-/**
- * The leaves of an event. Objects and lists are no leaves; an empty list has none.
- * @param names the fields that are asked for; others are passed over
- */
-export function readFields(event: JsonObject, names: ReadonlySet<string>): Fields {
-  const wanted = withPrefixes(names);
+/** The fields that a pattern asks for, and what has to be looked into to find them. */
+export interface AskedFields {
+  names: ReadonlySet<string>;
+  onTheWay: ReadonlySet<string>;
+}
+
+export function askedFields(names: Iterable<string>): AskedFields {
+  const asked = new Set(names);
+  const onTheWay = new Set(asked);
+  for (const name of asked) for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) onTheWay.add(name.slice(0, dot));
+  return { names: asked, onTheWay };
+}
+
+/** The leaves of an event that are asked for. Objects and lists are no leaves; an empty list has none. */
+export function readFields(event: JsonObject, { names, onTheWay }: AskedFields): Fields {
   const fields = new Map<string, Field[]>();
   let lists = 0;
 
@@ -36,7 +45,7 @@ export function readFields(event: JsonObject, names: ReadonlySet<string>): Field
     } else if (isJsonObject(value)) {
       for (const [key, inner] of Object.entries(value)) {
         const joined = name === '' ? key : `${name}.${key}`;
-        if (wanted.has(joined)) read(inner, joined, membership);
+        if (onTheWay.has(joined)) read(inner, joined, membership);
       }
     } else if (names.has(name)) {
       const same = fields.get(name);
@@ -111,13 +120,4 @@ function listsFrom(stages: readonly Stage[]): ReadonlySet<number>[] {
 function joined(one: Membership, other: Membership): Membership | null {
   for (const [list, index] of other) if (one.has(list) && one.get(list) !== index) return null;
   return new Map([...one, ...other]);
-}
-
-function withPrefixes(names: ReadonlySet<string>): ReadonlySet<string> {
-  const all = new Set<string>();
-  for (const name of names) {
-    all.add(name);
-    for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) all.add(name.slice(0, dot));
-  }
-  return all;
 }

@@ -5,7 +5,7 @@
 //   P3. `$or` makes one sub-rule of each of its branches; a pattern matches where one of its sub-rules does.
 
 import { isJsonObject, type Json, type JsonObject } from '../json.ts';
-import { type Fields, matchesFields, readFields } from './event-fields.ts';
+import { type AskedFields, askedFields, matchesFields, readFields } from './event-fields.ts';
 import { type Matcher, MatcherFault, parseMatcher, RESERVED_IN_OR } from './matcher.ts';
 
 /** A rule with more combinations of `$or` branches than this is refused. */
@@ -30,6 +30,7 @@ type SubRule = ReadonlyMap<string, readonly Matcher[]>;
 
 interface Compiled {
   subRules: SubRule[];
+  asked: AskedFields;
   faults: PatternFault[];
 }
 
@@ -41,10 +42,9 @@ const COMPILED = new WeakMap<JsonObject, Compiled>();
  * @param event the whole event: `source`, `detail-type`, `detail` …
  */
 export function matchesPattern(pattern: JsonObject, event: JsonObject): boolean {
-  const { subRules, faults } = compiled(pattern);
+  const { subRules, asked, faults } = compiled(pattern);
   if (faults.length > 0) return false;
-  const names = new Set(subRules.flatMap((rule) => [...rule.keys()]));
-  const fields: Fields = readFields(event, names);
+  const fields = readFields(event, asked);
   return subRules.some((rule) => matchesFields(rule, fields));
 }
 
@@ -76,7 +76,7 @@ function compile(pattern: JsonObject): Compiled {
   const chars = JSON.stringify(pattern).length;
   if (chars > MAX_PATTERN_CHARS)
     faults.push({ path: [], message: `the pattern has ${chars} characters as JSON, at most ${MAX_PATTERN_CHARS} are taken` });
-  return { subRules, faults };
+  return { subRules, asked: askedFields(subRules.flatMap((rule) => [...rule.keys()])), faults };
 }
 
 /** Adds what an object asks for to every sub-rule. */
