@@ -8,7 +8,8 @@ export function fingerprint(value: Json): string {
   return hash('sha256', canonicalJson(value));
 }
 
-function canonicalJson(value: Json): string {
+/** A value as JSON text, its objects' keys in order: one text for one value. */
+export function canonicalJson(value: Json): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
   const keys = Object.keys(value).sort();

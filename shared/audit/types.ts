@@ -36,4 +36,3 @@ export interface Audit {
   /** Signs a head for each chain that has grown since its last one. Answers how many. */
   signHeads(): Promise<number>;
 }
-
