@@ -11,5 +11,6 @@ export { type AwsExecutions, createExecutions } from './executions.ts';
 export { systemIds } from './ids.ts';
 export { countTransitions, createObserver, createUndoNotice, errorFacts, type Observer } from './observe.ts';
 export { observed } from './observe-step.ts';
-export { createStartQueue, createUndoLetters } from './queue.ts';
+export { createHide, createStartQueue, createUndoLetters } from './queue.ts';
 export { createRecords, OPTIONAL_RECORD_SETTINGS, RECORD_SETTINGS, type RecordConfig, type Records } from './records.ts';
+export { type AwsService, createAwsService, OPTIONAL_SERVICE_SETTINGS, SERVICE_SETTINGS, type ServiceConfig } from './service.ts';

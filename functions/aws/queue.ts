@@ -25,6 +25,15 @@ export function createStartQueue(sqs: () => Promise<SqsDoor>, queueUrl: string):
   };
 }
 
+/** Hides a message that was received, for so many seconds from now on. */
+export function createHide(sqs: () => Promise<SqsDoor>, queueUrl: string): (receiptHandle: string, seconds: number) => Promise<void> {
+  return async (receiptHandle, seconds) => {
+    const { sdk, client } = await sqs();
+    const change = { QueueUrl: queueUrl, ReceiptHandle: receiptHandle, VisibilityTimeout: seconds };
+    await client.send(new sdk.ChangeMessageVisibilityCommand(change));
+  };
+}
+
 /** Tells of undos that ended with something left: a letter has what is needed to undo by hand. */
 export function createUndoLetters(sqs: () => Promise<SqsDoor>, queueUrl: string): (letter: DeadLetter) => Promise<void> {
   return async (letter) => {

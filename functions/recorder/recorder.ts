@@ -9,6 +9,7 @@
 
 import type { Json, JsonObject } from '../../shared/json.ts';
 import { isJsonObject } from '../../shared/json.ts';
+import type { Bus } from '../../shared/orchestrate/index.ts';
 import type { RawError, RunLink, RunRef } from '../../shared/protocol/step-message.ts';
 import {
   createRun,
@@ -21,6 +22,7 @@ import {
   type Runs,
   reopenList,
 } from '../../shared/runs/index.ts';
+import { announceEnd } from './announce.ts';
 import { claim, proceed, type Recovery, type RecoveryExecutions, settleRun } from './recovery.ts';
 import { sweepRuns } from './sweep.ts';
 
@@ -54,6 +56,10 @@ export interface RecorderOptions {
   patienceMs?: number;
   /** This process is the only one that runs steps: what another instance began has ended with it. */
   sole?: { instance: string };
+  /** Gets an event of every run's end. Left out: nobody is told. With it `runs` has to be made with `announceEnds`. */
+  bus?: Pick<Bus, 'put'>;
+  /** A workflow's time limit, ms, where it is known: runs that something else started have their deadline by it. */
+  timeoutOf?: (workflow: string) => Promise<number | undefined>;
 }
 
 export interface Recorder {
@@ -85,7 +91,7 @@ export class UndoError extends Error {
 }
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { runs } = options;
+  const { runs, bus } = options;
   const isUndoMachine = options.isUndoMachine ?? ((arn: string) => arn.endsWith('-undo'));
   const recovery: Recovery = {
     runs,
@@ -93,12 +99,18 @@ export function createRecorder(options: RecorderOptions): Recorder {
     patienceMs: options.patienceMs ?? 0,
     ...(options.notify ? { notify: options.notify } : {}),
     ...(options.sole ? { sole: options.sole } : {}),
+    ...(bus ? { announce: (runId: string) => announceEnd(runs, bus, runId) } : {}),
   };
 
   async function onExecutionStatus(change: ExecutionStatusChange): Promise<void> {
-    if (await isUndoMachine(change.stateMachineArn)) return onUndoStatus(recovery, change);
-    const run = await recordOf(runs, change);
-    if (change.status === 'RUNNING' || change.status === 'PENDING_REDRIVE') return;
+    const isUndo = await isUndoMachine(change.stateMachineArn);
+    const run = isUndo ? await undoneRun(runs, change) : await recordOf(runs, change, options.timeoutOf);
+    if (!run || change.status === 'RUNNING' || change.status === 'PENDING_REDRIVE') return;
+    await (isUndo ? onUndoEnd(recovery, run, change) : onEnd(run, change));
+    await recovery.announce?.(run.id);
+  }
+
+  async function onEnd(run: RunRecord, change: ExecutionStatusChange): Promise<void> {
     if (change.status === 'SUCCEEDED') {
       await endRun(runs, run, { status: 'completed', output: parse(change.output) ?? null }, ['queued', 'running', 'waiting_checkpoint']);
       return;
@@ -132,28 +144,37 @@ export function createRecorder(options: RecorderOptions): Recorder {
 }
 
 /** The record of an execution, made if none of its steps nor anybody else has made it. */
-async function recordOf(runs: Runs, change: ExecutionStatusChange): Promise<RunRecord> {
+async function recordOf(runs: Runs, change: ExecutionStatusChange, timeoutOf: RecorderOptions['timeoutOf']): Promise<RunRecord> {
   const id = await findRunId(runs, change.executionArn, change.startDate);
   const found = await findRun(runs, id);
   if (found && found.execution !== null) return found;
   const run: RunRef = [change.executionArn, change.startTime ?? new Date(change.startDate).toISOString()];
   const { link, input } = splitInput(parse(change.input));
+  const workflow = found?.workflow ?? (await runs.workflowOf(change.executionArn));
+  const timeoutMs = await timeoutOf?.(workflow);
+  const ownMs = timeoutMs === undefined ? undefined : change.startDate + timeoutMs;
+  const deadlineMs = ownMs === undefined ? link?.deadline : Math.min(ownMs, link?.deadline ?? ownMs);
   return createRun(runs, {
     run,
-    workflow: found?.workflow ?? (await runs.workflowOf(change.executionArn)),
+    workflow,
     ...(link ? { link } : {}),
     ...(input === undefined ? {} : { input }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
   });
 }
 
+/** The run that an execution of an undo machine undoes. */
+async function undoneRun(runs: Runs, { input }: ExecutionStatusChange): Promise<RunRecord | undefined> {
+  const told = parse(input);
+  const ref = isJsonObject(told) ? told['run'] : undefined;
+  if (!Array.isArray(ref) || typeof ref[0] !== 'string' || typeof ref[1] !== 'string') return undefined;
+  return findRun(runs, await findRunId(runs, ref[0], Date.parse(ref[1])));
+}
+
 /** An undo machine that ended without its report is begun anew; one that reported has nothing more to say. */
-async function onUndoStatus(recovery: Recovery, change: ExecutionStatusChange): Promise<void> {
-  if (change.status === 'RUNNING' || change.status === 'SUCCEEDED' || change.status === 'PENDING_REDRIVE') return;
-  const ref = isJsonObject(parse(change.input)) ? (parse(change.input) as JsonObject)['run'] : undefined;
-  if (!Array.isArray(ref) || typeof ref[0] !== 'string' || typeof ref[1] !== 'string') return;
-  const run = await findRun(recovery.runs, await findRunId(recovery.runs, ref[0], Date.parse(ref[1])));
+async function onUndoEnd(recovery: Recovery, run: RunRecord, change: ExecutionStatusChange): Promise<void> {
   // Only the undo that holds the claim: an older one that ends late is no news.
-  if (!run || isFinal(run.status) || run['undoName'] !== change.name) return;
+  if (change.status === 'SUCCEEDED' || isFinal(run.status) || run['undoName'] !== change.name) return;
   await settleRun(recovery, run, null);
 }
 

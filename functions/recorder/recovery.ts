@@ -45,6 +45,8 @@ export interface Recovery {
   patienceMs: number;
   notify?: (letter: DeadLetter) => Promise<void>;
   sole?: { instance: string };
+  /** Tells others how a run ended. */
+  announce?: (runId: string) => Promise<void>;
 }
 
 /**

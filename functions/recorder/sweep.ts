@@ -71,6 +71,7 @@ async function sweepEnded(recovery: Recovery, run: RunRecord): Promise<boolean> 
     const claimed = await claim(recovery, run, null, true);
     return claimed ? proceed(recovery, claimed) : false;
   }
+  await recovery.announce?.(run.id);
   await closeList(recovery.runs, run, true);
   return false;
 }

@@ -61,6 +61,9 @@ export interface Service {
    * @returns the run's id
    */
   startTriggered(request: { workflow: string; input: Json; mode: 'event' | 'schedule'; dedupe?: string; request?: Json }): Promise<string>;
-  /** Redoes what a crash interrupted: runs that were accepted and not started, tokens of resolved checkpoints that were not answered. */
-  sweep(nowMs: number): Promise<void>;
+  /**
+   * Redoes what a crash interrupted: runs that were accepted and not started, tokens of resolved checkpoints that were not answered.
+   * @param untilMs (epoch) after this nothing further is begun: the rest is for the next time
+   */
+  sweep(nowMs: number, untilMs?: number): Promise<void>;
 }

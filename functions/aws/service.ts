@@ -1,0 +1,101 @@
+// The service on AWS: the ports of shared/orchestrate, put together for a function.
+//
+//   V1. A function gets what infra tells it of (ENV), which is what it may use. A part that it is not told of is there and fails by name when it is
+//       used: a function that only reads needs none of them.
+
+import { type Audit, createAudit } from '../../shared/audit/index.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { type Bus, type Catalog, createService, type Queue, type Service } from '../../shared/orchestrate/index.ts';
+import { ENV } from '../../shared/protocol/environment.ts';
+import type { Runs } from '../../shared/runs/index.ts';
+import { createRecorder, type Recorder, UndoError } from '../recorder/index.ts';
+import { createAuditKey } from './audit-key.ts';
+import { createBus } from './bus.ts';
+import type { AwsCatalog } from './catalog.ts';
+import type { AwsClients } from './clients.ts';
+import type { Config, Setting } from './config.ts';
+import { createEventFeed } from './event-feed.ts';
+import { type AwsExecutions, createExecutions } from './executions.ts';
+import { systemIds } from './ids.ts';
+import { createUndoNotice, type Observer } from './observe.ts';
+import { createStartQueue } from './queue.ts';
+import { createRecords, OPTIONAL_RECORD_SETTINGS, RECORD_SETTINGS } from './records.ts';
+
+export const SERVICE_SETTINGS = RECORD_SETTINGS;
+export const OPTIONAL_SERVICE_SETTINGS = [...OPTIONAL_RECORD_SETTINGS, 'auditSecret', 'startQueueUrl', 'undoDeadLetterUrl', 'bus'] as const;
+
+export type ServiceConfig = Config<(typeof SERVICE_SETTINGS)[number], (typeof OPTIONAL_SERVICE_SETTINGS)[number]>;
+
+export interface AwsService {
+  service: Service;
+  recorder: Recorder;
+  audit: Audit;
+  runs: Runs;
+  catalog: AwsCatalog | undefined;
+  executions: AwsExecutions;
+  bus: Bus;
+  ids: ReturnType<typeof systemIds>;
+}
+
+export function createAwsService(config: ServiceConfig, clients: AwsClients, clock: Clock, observer: Observer): AwsService {
+  const { auditSecret, startQueueUrl, bus } = config;
+  const { runs, catalog } = createRecords(config, clients, clock);
+  const ids = systemIds();
+  const audit = createAudit({
+    store: runs.store,
+    clock,
+    key: auditSecret === undefined ? { sign: () => refuse('auditSecret') } : createAuditKey(clients.secrets, auditSecret),
+  });
+  const executions = createExecutions({
+    sfn: clients.sfn,
+    clock,
+    undoArn: async (workflow) => (await catalog?.find(workflow))?.undoArn ?? undefined,
+  });
+  const recorder = createRecorder({
+    runs,
+    executions: executions.recovery,
+    notify: createUndoNotice(observer, clients, config.undoDeadLetterUrl),
+    isUndoMachine: async (arn) => arn.endsWith('-undo') || ((await catalog?.isUndo(arn)) ?? false),
+  });
+  const queue: Queue = startQueueUrl === undefined ? { send: () => refuse('startQueueUrl') } : createStartQueue(clients.sqs, startQueueUrl);
+  const service = createService({
+    runs,
+    catalog: catalog ?? NO_CATALOG,
+    executions,
+    queue,
+    feed: createEventFeed({ runs, clock }),
+    audit,
+    ids,
+    undoAgain: (runId) => undoAgain(recorder, runId),
+  });
+  return {
+    service,
+    recorder,
+    audit,
+    runs,
+    catalog,
+    executions,
+    bus: bus === undefined ? { put: () => refuse('bus') } : createBus(clients.events, bus),
+    ids,
+  };
+}
+
+const NO_CATALOG: Catalog = {
+  find: () => refuse('workflowsPath'),
+  list: () => refuse('workflowsPath'),
+  nameOf: () => refuse('workflowsPath'),
+};
+
+async function undoAgain(recorder: Recorder, runId: string): Promise<'begun' | UndoError['reason']> {
+  try {
+    await recorder.undoAgain(runId);
+    return 'begun';
+  } catch (error) {
+    if (error instanceof UndoError) return error.reason;
+    throw error;
+  }
+}
+
+async function refuse(setting: Setting): Promise<never> {
+  throw new Error(`environment of the function: found no ${ENV[setting]}, which this request needs. Grant it to the function.`);
+}

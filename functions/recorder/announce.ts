@@ -1,0 +1,43 @@
+// Telling others how a run ended: one event on Maestro's bus.
+//
+//   N1. At least once for every end: a run stays on the list of open runs until its end was told, so the sweep tells what nobody did.
+//   N2. An end that was told is marked, so that it is told again only by who died in between. A run that is undone later ends anew.
+
+import type { JsonObject } from '../../shared/json.ts';
+import type { Bus } from '../../shared/orchestrate/index.ts';
+import { jobIdOfRun } from '../../shared/orchestrate/index.ts';
+import { closeList, findRun, isFinal, type RunRecord, type Runs, reopenList, runRecordKey, tenantOf } from '../../shared/runs/index.ts';
+
+/** `source` of Maestro's own events. */
+const SOURCE = 'maestro';
+
+/** Tells how a run ended, if it has and nobody has told it. */
+export async function announceEnd(runs: Runs, bus: Pick<Bus, 'put'>, runId: string): Promise<void> {
+  const run = await findRun(runs, runId);
+  if (!run || !isFinal(run.status) || run.endedAtMs === undefined) return;
+  const { endedAtMs } = run;
+  if (run.announcedMs !== endedAtMs) {
+    await runs.store.durable();
+    await bus.put([{ source: SOURCE, 'detail-type': `maestro.run.${run.status}`, detail: detailOf(run, endedAtMs) }]);
+    await runs.store.update(runRecordKey(run.id), { set: { announcedMs: endedAtMs } }, { equals: { endedAtMs } });
+  }
+  await closeList(runs, run);
+  // Whoever began another undo meanwhile has put it on the list before that.
+  const now = await findRun(runs, runId);
+  if (now && !isFinal(now.status)) await reopenList(runs, now);
+}
+
+function detailOf(run: RunRecord, endedAtMs: number): JsonObject {
+  const { id, workflow, version, status, startedAtMs, error } = run;
+  return {
+    job_id: jobIdOfRun(run),
+    run_id: id,
+    workflow,
+    version,
+    status,
+    tenant: tenantOf(run),
+    started_at: startedAtMs === undefined ? null : new Date(startedAtMs).toISOString(),
+    completed_at: new Date(endedAtMs).toISOString(),
+    ...(error ? { error: { step: error.step, error: error.error, message: error.message } } : {}),
+  };
+}
