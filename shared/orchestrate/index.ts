@@ -1,7 +1,7 @@
 // The public door of the service.
 
 export { createService } from './create-service.ts';
-export { readEnvelope, runView } from './envelope.ts';
+export { jobIdOfRun, readEnvelope, runView } from './envelope.ts';
 export { findLocated } from './jobs.ts';
 export {
   type Bus,
@@ -19,6 +19,7 @@ export {
   type StartedWorkflow,
   ThrottledError,
 } from './ports.ts';
+export { appendReceipt } from './receipts.ts';
 export type { Accepted, Service } from './service.ts';
 export type { ServiceParts } from './service-parts.ts';
 export { prepareInput, type RunFacts, type StartParts, startExpressRun, startRun } from './start-run.ts';
