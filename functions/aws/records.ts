@@ -32,6 +32,7 @@ export function createRecords(config: RecordConfig, clients: AwsClients, clock: 
     store: createDynamoStore({ client: clients.dynamo, table: config.table, clock }),
     blobs: createS3Blobs({ client: async () => (await clients.s3()).client, bucket: config.bucket }),
     clock,
+    announceEnds: true,
     ...(days > 0 ? { retentionMs: days * DAY_MS } : {}),
     workflowOf: (executionArn) => workflowOf(catalog, executionArn),
   });

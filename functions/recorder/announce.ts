@@ -6,7 +6,7 @@
 import type { JsonObject } from '../../shared/json.ts';
 import type { Bus } from '../../shared/orchestrate/index.ts';
 import { jobIdOfRun } from '../../shared/orchestrate/index.ts';
-import { closeList, findRun, isFinal, type RunRecord, type Runs, reopenList, runRecordKey, tenantOf } from '../../shared/runs/index.ts';
+import { findRun, isFinal, leaveList, type RunRecord, type Runs, runRecordKey, tenantOf } from '../../shared/runs/index.ts';
 
 /** `source` of Maestro's own events. */
 const SOURCE = 'maestro';
@@ -21,10 +21,7 @@ export async function announceEnd(runs: Runs, bus: Pick<Bus, 'put'>, runId: stri
     await bus.put([{ source: SOURCE, 'detail-type': `maestro.run.${run.status}`, detail: detailOf(run, endedAtMs) }]);
     await runs.store.update(runRecordKey(run.id), { set: { announcedMs: endedAtMs } }, { equals: { endedAtMs } });
   }
-  await closeList(runs, run);
-  // Whoever began another undo meanwhile has put it on the list before that.
-  const now = await findRun(runs, runId);
-  if (now && !isFinal(now.status)) await reopenList(runs, now);
+  await leaveList(runs, run);
 }
 
 function detailOf(run: RunRecord, endedAtMs: number): JsonObject {

@@ -7,7 +7,7 @@
 //   C3. A step is sealed only when nobody can be at work on it any more.
 //   C4. It ends: an undo that dies again and again is given up, and what it left is listed.
 
-import type { Json, JsonObject } from '../../shared/json.ts';
+import type { Json } from '../../shared/json.ts';
 import { isJsonObject } from '../../shared/json.ts';
 import type { Bus } from '../../shared/orchestrate/index.ts';
 import type { RawError, RunLink, RunRef } from '../../shared/protocol/step-message.ts';

@@ -1,6 +1,6 @@
 // The look at every run that has not ended, once a minute: events are best effort, records are not.
 
-import { asRun, closeList, isFinal, listOpenRuns, type RunRecord, runRecordKey } from '../../shared/runs/index.ts';
+import { asRun, isFinal, leaveList, listOpenRuns, type RunRecord, runRecordKey } from '../../shared/runs/index.ts';
 import type { ExecutionStatusChange } from './recorder.ts';
 import { claim, proceed, type Recovery, settleRun } from './recovery.ts';
 
@@ -72,7 +72,7 @@ async function sweepEnded(recovery: Recovery, run: RunRecord): Promise<boolean> 
     return claimed ? proceed(recovery, claimed) : false;
   }
   await recovery.announce?.(run.id);
-  await closeList(recovery.runs, run, true);
+  await leaveList(recovery.runs, run, true);
   return false;
 }
 

@@ -64,6 +64,7 @@ export {
   findReusable,
   findRun,
   findRunId,
+  leaveList,
   listSteps,
   type NewRun,
   type RunEnd,

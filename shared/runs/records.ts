@@ -94,6 +94,8 @@ export const runRecordSchema = z.looseObject({
   /** The undo has reported its end. */
   reported: z.boolean().optional(),
   report: json.optional(),
+  /** The end (`endedAtMs`) of which others were told. */
+  announcedMs: time.optional(),
   /** A late writer left something to undo after the report. */
   late: z.boolean().optional(),
 });

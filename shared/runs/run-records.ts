@@ -165,7 +165,8 @@ export async function listSteps(runs: Runs, id: string, below?: string): Promise
 }
 
 /**
- * Writes how a run ended, once: false when it had ended before. The run's last event goes out with it, and it leaves the list of open runs.
+ * Writes how a run ended, once: false when it had ended before. The run's last event goes out with it, and it leaves the list of open runs
+ * (unless that is for the one who tells others).
  * @param from statuses that it may be in; default all that are not final
  */
 export async function endRun(
@@ -180,7 +181,7 @@ export async function endRun(
   if (end.report !== undefined) Object.assign(set, { report: end.report, reported: true });
   const written = await runs.store.update(runRecordKey(run.id), { set }, { oneOf: { status: from } });
   if (!written) return false;
-  await closeList(runs, run);
+  if (!runs.announceEnds) await closeList(runs, run);
   await runs.append(run.id, endEvent(end.status), { status: end.status, ...(end.error ? { error: end.error.error } : {}) }, run.deadlineMs);
   return true;
 }
@@ -198,6 +199,13 @@ export async function reopenList(runs: Runs, run: RunRecord, late = false): Prom
 /** Takes a run off that list. @param late also one that was put back */
 export async function closeList(runs: Runs, run: RunRecord, late = false): Promise<void> {
   await runs.store.delete(openKey(run), late ? undefined : { equals: { late: null } });
+}
+
+/** Takes a run that has ended off that list, for good: unless another undo of it was begun meanwhile, for which it was put there. */
+export async function leaveList(runs: Runs, run: RunRecord, late = false): Promise<void> {
+  await closeList(runs, run, late);
+  const now = await findRun(runs, run.id);
+  if (now && !isFinal(now.status)) await reopenList(runs, now);
 }
 
 function openKey(run: RunRecord): Key {

@@ -50,6 +50,8 @@ export interface RunsOptions {
   retentionMs?: number;
   /** The workflow that an execution runs, for runs that nobody announced. Default: the state machine's name, without `-undo`. */
   workflowOf?: (executionArn: string) => string | Promise<string>;
+  /** Others are told how runs end: a run that has ended stays on the list of open runs until that was done (by the recorder). Default false. */
+  announceEnds?: boolean;
   /** Told of every event after it was written. */
   onEvent?: (runId: string, event: RunEvent) => void;
 }
@@ -59,6 +61,7 @@ export interface Runs {
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly workflowOf: (executionArn: string) => string | Promise<string>;
+  readonly announceEnds: boolean;
   /** Epoch seconds for the TTL of a record of a run with this deadline (ms). */
   expiresAt(deadlineMs?: number): number;
   /** Says that a run was made just now, so that its first event needs no look for an earlier one. */
@@ -91,6 +94,7 @@ export function createRuns(options: RunsOptions): Runs {
     blobs,
     clock,
     workflowOf: options.workflowOf ?? machineName,
+    announceEnds: options.announceEnds ?? false,
     expiresAt,
     begin: (runId) => remember(runId, 0),
     async append(runId, type, fields, deadlineMs) {

@@ -149,7 +149,9 @@ describe('the undo of a sub-workflow', () => {
 
   it('stops a child that runs and has recorded nothing', async () => {
     const stopped: string[] = [];
-    const world = createWorld({ executions: { status: async () => 'RUNNING', stop: async (arn) => void stopped.push(arn) } });
+    const world = createWorld({
+      executions: { status: async () => 'RUNNING', stop: async (arn) => void stopped.push(arn), succeedTask: async () => {} },
+    });
     await world.step(call(1));
 
     expect(await world.step(MESSAGE)).toEqual({ start: false, input: null });
