@@ -83,16 +83,19 @@ export function makeFunctions(scope: Construct, { logRetention, maxStreams, netw
 /** Every right and every variable of every function. */
 export function grantAll(functions: Functions, parts: Parts, settings: Settings): void {
   const { data, queues, events, api, workflows } = parts;
-  const { ingress, stream, step, recorder, starter } = functions;
+  const { ingress, stream, step, checkpoint, recorder, starter } = functions;
   for (const each of Object.values(functions)) {
     each.setEnvironment(ENV.stack, settings.name);
     data.grantRecords(each);
+    // Machines have names that CloudFormation made: records say whose they are.
+    workflows.grantCatalog(each);
   }
   grantStep(step, parts, settings);
+  // A checkpoint that was answered before its task asked again.
+  workflows.grantAnswer(checkpoint);
   // Those that hold the service: they start, undo and end runs, and leave receipts.
   for (const each of [ingress, recorder, starter]) {
     data.grantAudit(each);
-    workflows.grantCatalog(each);
     workflows.grantStart(each);
     events.grantPut(each);
   }

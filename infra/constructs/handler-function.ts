@@ -13,7 +13,7 @@ import { type BundlingOptions, LogLevel, NodejsFunction, OutputFormat } from 'aw
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { LIVE_ALIAS } from '../../shared/protocol/environment.ts';
-import { allow, allowTracing, serviceRole } from './policies.ts';
+import { allow, serviceRole } from './policies.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -69,7 +69,7 @@ export class HandlerFunction extends Construct {
     this.timeout = timeout;
     this.role = serviceRole(this, 'Role', 'lambda.amazonaws.com', `Maestro's function ${handler}`);
     const logGroup = new LogGroup(this, 'Logs', { retention: props.logRetention, removalPolicy: RemovalPolicy.DESTROY });
-    this.allow(allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]), allowTracing());
+    this.allow(allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]));
     if (network) this.allow(allowNetwork());
     this.#function = new NodejsFunction(this, 'Function', {
       entry,
