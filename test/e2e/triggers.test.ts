@@ -67,13 +67,15 @@ describe('an event', () => {
 
 describe('a schedule', () => {
   // A deployed service takes no workflow with triggers by its API.
-  test.skipIf(process.env['MAESTRO_E2E_URL'] !== undefined)('of a rate starts its workflow when it is made, and not again before its time', async () => {
-    const tag = newTag();
-    const since = new Date().toISOString();
+  test.skipIf(process.env['MAESTRO_E2E_URL'] !== undefined)(
+    'of a rate starts its workflow when it is made, and not again before its time',
+    async () => {
+      const tag = newTag();
+      const since = new Date().toISOString();
 
-    await target.maestro.workflows.deploy(
-      'e2e_once',
-      `name: e2e_once
+      await target.maestro.workflows.deploy(
+        'e2e_once',
+        `name: e2e_once
 version: "1"
 triggers:
   - schedule: rate(1 day)
@@ -84,17 +86,18 @@ steps:
   - { id: tick, service: s, method: "POST /tick", input: { tag: "{{ .input.tag }}" } }
 output: { at: "{{ .input.at }}" }
 `,
-    );
-    await target.services.arrived(tag, 'tick');
-    const runs = await runsOf('e2e_once', since);
-    const { data } = await ended(target, runs[0]?.id ?? '');
+      );
+      await target.services.arrived(tag, 'tick');
+      const runs = await runsOf('e2e_once', since);
+      const { data } = await ended(target, runs[0]?.id ?? '');
 
-    expect(runs).toHaveLength(1);
-    expect(data).toMatchObject({ status: 'completed', output: { at: expect.any(String) }, run: { mode: 'schedule' } });
-    const { at } = data.output as { at: string };
-    expect(Date.parse(at)).toBeGreaterThan(Date.parse(since) - 2_000);
-    expect(Date.parse(at)).toBeLessThanOrEqual(Date.now());
-    await target.maestro.workflows.remove('e2e_once');
-    expect((await target.maestro.workflows.list()).data.map(({ name }) => name)).not.toContain('e2e_once');
-  });
+      expect(runs).toHaveLength(1);
+      expect(data).toMatchObject({ status: 'completed', output: { at: expect.any(String) }, run: { mode: 'schedule' } });
+      const { at } = data.output as { at: string };
+      expect(Date.parse(at)).toBeGreaterThan(Date.parse(since) - 2_000);
+      expect(Date.parse(at)).toBeLessThanOrEqual(Date.now());
+      await target.maestro.workflows.remove('e2e_once');
+      expect((await target.maestro.workflows.list()).data.map(({ name }) => name)).not.toContain('e2e_once');
+    },
+  );
 });
