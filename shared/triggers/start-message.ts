@@ -1,7 +1,7 @@
 // How a trigger that fired reaches the starter on AWS: rule or schedule → start queue → starter → `service.startTriggered`.
 //
-// Nothing starts a state machine past the starter, because only there a missing path is null (a rule's input transformer writes ""), the same event
-// is one run however often it is delivered, the input is checked against the workflow's schema, and the run is known as one of a trigger.
+// Nothing starts a state machine past the starter, because only there what an event lacks is missing (a rule's input transformer writes ""), the same
+// event is one run however often it is delivered, the input is checked against the workflow's schema, and the run is known as one of a trigger.
 
 import * as z from 'zod';
 import type { JsonObject } from '../json.ts';

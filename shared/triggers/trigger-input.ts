@@ -6,14 +6,15 @@ import { parseEventPath } from '../workflow/index.ts';
 /**
  * The input of the run.
  *
- * The trigger's `input` with each `{{ .event.path }}` in place of its value; what the event does not have is null. Without an `input` the whole
+ * The trigger's `input` with each `{{ .event.path }}` in place of its value. What the event does not have is left out of objects, so that an optional
+ * property of the workflow's `input` may be missing in the event, and null elsewhere; the workflow reads both as null. Without an `input` the whole
  * event. A path through a list reads every item, as elsewhere in the language: a list of what was found, the bare value where it is one.
  *
  * @param trigger as it stands in the file
  */
 export function triggerInput(trigger: Json, event: JsonObject): Json {
   const template = isJsonObject(trigger) ? getOwn(trigger, 'input') : undefined;
-  return template === undefined ? event : fill(template, event);
+  return template === undefined ? event : (fill(template, event) ?? null);
 }
 
 /**
@@ -27,7 +28,7 @@ export function triggerInput(trigger: Json, event: JsonObject): Json {
 export function dedupeText(trigger: Json, index: number, event: JsonObject): string {
   const written = isJsonObject(trigger) ? getOwn(trigger, 'dedupe') : undefined;
   const path = typeof written === 'string' ? parseEventPath(written.trim()) : null;
-  const value = path === null ? null : valueAt(event, path);
+  const value = path === null ? null : (valueAt(event, path) ?? null);
   if (value !== null) return `dedupe ${typeof value === 'string' ? value : JSON.stringify(value)}`;
   if (isSchedule(trigger)) return `schedule ${index} ${event['time']}`;
   return `event ${index} ${event['id']}`;
@@ -38,21 +39,25 @@ export function isSchedule(trigger: Json): boolean {
   return isJsonObject(trigger) && Object.hasOwn(trigger, 'schedule');
 }
 
-function fill(template: Json, event: JsonObject): Json {
+/** Undefined: the event does not have it. */
+function fill(template: Json, event: JsonObject): Json | undefined {
   if (typeof template === 'string') {
     const path = parseEventPath(template);
     return path === null ? template : valueAt(event, path);
   }
-  if (Array.isArray(template)) return template.map((item) => fill(item, event));
+  if (Array.isArray(template)) return template.map((item) => fill(item, event) ?? null);
   if (!isJsonObject(template)) return template;
   const filled: JsonObject = {};
-  for (const [key, value] of Object.entries(template)) setOwn(filled, key, fill(value, event));
+  for (const [key, value] of Object.entries(template)) {
+    const found = fill(value, event);
+    if (found !== undefined) setOwn(filled, key, found);
+  }
   return filled;
 }
 
-function valueAt(event: JsonObject, path: readonly string[]): Json {
-  let value: Json = event;
-  for (const name of path) value = step(value, name) ?? null;
+function valueAt(event: JsonObject, path: readonly string[]): Json | undefined {
+  let value: Json | undefined = event;
+  for (const name of path) if (value !== undefined) value = step(value, name);
   return value;
 }
 

@@ -9,10 +9,10 @@ import { callerOf, createServiceWorld, type ServiceWorld } from '../orchestrate/
 const NOBODY = callerOf(DEFAULT_TENANT);
 const HEAR = `name: hear
 version: "1"
-input: { type: object, required: [order], properties: { order: { type: string } } }
+input: { type: object, required: [order], properties: { order: { type: string }, by: { type: string } } }
 triggers:
   - event: { source: [shop], detail: { order: [{ exists: true }] } }
-    input: { order: "{{ .event.detail.order }}" }
+    input: { order: "{{ .event.detail.order }}", by: "{{ .event.detail.by }}" }
     dedupe: "{{ .event.detail.order }}"
   - schedule: rate(1 hour)
     input: { order: "{{ .event.time }}" }

@@ -73,6 +73,18 @@ describe('the input of a run that a trigger starts', () => {
     '{{ .event.detail.total.toFixed }}',
   ])('%s is null: the event does not have it', (template) => {
     expect(input(template)).toBeNull();
+    expect(input([template])).toEqual([null]);
+  });
+
+  test('what the event does not have is left out of objects; null that it has stays', () => {
+    const template = {
+      id: '{{ .event.detail.id }}',
+      by: '{{ .event.detail.by }}',
+      note: '{{ .event.detail.note }}',
+      in: { of: '{{ .event.detail.no.such }}' },
+    };
+
+    expect(input(template)).toEqual({ id: 'o-7', note: null, in: {} });
   });
 
   test('a path through a list reads every item, and is the bare value where there is one', () => {
