@@ -216,4 +216,21 @@ describe('what Scheduler refuses', () => {
     expect(more).toEqual([]);
     expect(() => nextFire(schedule, 0, 0)).toThrow('schedule');
   });
+
+  test('any text is taken or refused, and what is taken fires after the time that is asked for, or never again', () => {
+    const field = fc.stringMatching(/^[0-9*?LW#,/A-Z-]{1,4}$/);
+    const texts = fc.oneof(
+      fc.string(),
+      fc.array(field, { minLength: 6, maxLength: 6 }).map((fields) => `cron(${fields.join(' ')})`),
+      fc.tuple(fc.nat(), fc.constantFrom('minutes', 'hours', 'day')).map(([count, unit]) => `rate(${count} ${unit})`),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        if (scheduleFaults(text).length > 0) return;
+
+        expect(nextFire(text, SINCE, SINCE) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(SINCE);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
 });
