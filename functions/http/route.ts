@@ -19,10 +19,12 @@ export type Access = 'public' | 'token' | 'read' | 'run' | 'admin' | 'operator' 
 
 export interface AnswerDefinition {
   description: string;
-  /** Left out: no body, or one that `type` alone describes. */
+  /** Left out: no body, or one that `type` or `event` describes. */
   schema?: z.ZodType;
-  /** Media type; default JSON. */
+  /** Media type; default JSON where there is a schema. */
   type?: string;
+  /** It may also be answered as server-sent events: the shape of one. */
+  event?: z.ZodType;
 }
 
 export interface JsonBody {

@@ -16,6 +16,6 @@ export const STREAM_ROUTES = defineRoutes({
     headers: {
       'Last-Event-ID': { description: 'Only events after this number are told.', schema: z.string().regex(/^\d{1,15}$/) },
     },
-    answers: { 200: { description: 'The events.', type: 'text/event-stream', schema: eventSchema } },
+    answers: { 200: { description: 'The events.', event: eventSchema } },
   },
 });
