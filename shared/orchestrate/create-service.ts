@@ -12,6 +12,7 @@ import { retryRun } from './retry-run.ts';
 import type { Service } from './service.ts';
 import type { ServiceParts } from './service-parts.ts';
 import { startRecorded } from './start-run.ts';
+import { sweepService } from './sweep.ts';
 
 /** What is said of a run of which another undo cannot be begun. */
 const NO_UNDO = {
@@ -83,7 +84,7 @@ export function createService(parts: ServiceParts): Service {
     answerCallback: (source, token, value) => answerCallback(parts, source, token, value),
     startQueued: (runId) => startRecorded(parts, runId),
     startTriggered: (request) => acceptTriggered(parts, request),
-    async sweep() {},
+    sweep: (nowMs, untilMs) => sweepService(parts, nowMs, untilMs),
   };
 }
 

@@ -73,6 +73,8 @@ export const runRecordSchema = z.looseObject({
   reuse: z.string().optional(),
   /** The audit receipt of the request that started it. */
   receipt: json.optional(),
+  /** When its message was sent to the queue again. */
+  requeuedAtMs: time.optional(),
   /** How it was asked for (ids, metadata); never headers. */
   request: json.optional(),
   link: z.custom<RunLink>().optional(),
