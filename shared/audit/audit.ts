@@ -155,7 +155,7 @@ async function readTail(store: Store, tenant: string, chain: number): Promise<Ta
   return { seq: seqOf(last) ?? 0, hash: String(last.body['hash']) };
 }
 
-export async function readHeads(store: Store, tenant: string): Promise<{ chain: number; head: AuditHead }[]> {
+async function readHeads(store: Store, tenant: string): Promise<{ chain: number; head: AuditHead }[]> {
   const items = await store.list(headsPartition(tenant));
   return items.map(({ sk, body }) => ({ chain: Number(sk), head: body as unknown as AuditHead }));
 }

@@ -1,0 +1,4 @@
+// The public door of the API keys.
+
+export { createKeys, type KeysOptions } from './keys.ts';
+export type { KeyCheck, Keys, NewKeyRequest } from './types.ts';
