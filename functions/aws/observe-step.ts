@@ -59,7 +59,7 @@ function tell(observer: Observer, error: unknown, facts: JsonObject): void {
   else observer.error('failed for a reason of our own', cause ?? error, facts);
 }
 
-/** Of a `StepError`, whose message is JSON: the words of our own in it. */
+/** Of a `StepError`, whose message is JSON: the words of our own in it. `service` is the logger's word for which Maestro this is. */
 function outcomeOf({ message }: Error): JsonObject {
   try {
     const told: Json = JSON.parse(message);
@@ -67,7 +67,7 @@ function outcomeOf({ message }: Error): JsonObject {
     const { outcome, service, status } = told;
     return {
       ...(typeof outcome === 'string' ? { outcome } : {}),
-      ...(typeof service === 'string' ? { service } : {}),
+      ...(typeof service === 'string' ? { called: service } : {}),
       ...(typeof status === 'string' || typeof status === 'number' ? { status } : {}),
     };
   } catch {
