@@ -35,6 +35,8 @@ export interface OpenOptions {
   caller?: Caller;
   urls?: { [name: string]: string };
   lambdaEndpoint?: string | undefined;
+  /** Default: the address at which other commands ask the holder of the folder. */
+  callbackUrl?: NonNullable<RuntimeOptions['callbackUrl']>;
   onRunEvent?: NonNullable<RuntimeOptions['onRunEvent']>;
   onProblem?: NonNullable<RuntimeOptions['onProblem']>;
 }
@@ -55,7 +57,10 @@ export async function openData(args: Arguments, io: Io, options: OpenOptions): P
       durability,
       caller: options.caller ?? localCaller(io, options.lambdaEndpoint),
       holder: { version: VERSION, role: options.role, urls: options.urls ?? {} },
+      // Only there triggers can match it.
+      announceEnds: options.role === 'dev',
       ...(options.lambdaEndpoint === undefined ? {} : { foreignLambda: foreignLambda(options.lambdaEndpoint) }),
+      ...(options.callbackUrl ? { callbackUrl: options.callbackUrl } : {}),
       ...(options.onRunEvent ? { onRunEvent: options.onRunEvent } : {}),
       ...(options.onProblem ? { onProblem: options.onProblem } : {}),
     })),

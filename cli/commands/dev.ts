@@ -1,35 +1,41 @@
-import { createEndpoint, type Endpoint } from '../../local/endpoint/index.ts';
 import type { Runtime } from '../../local/runtime/index.ts';
 import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { dataFolder, openData, STORAGE_OPTIONS, told } from '../data-folder.ts';
-import { createDevLog } from '../dev/dev-log.ts';
-import { watchWorkflows } from '../dev/watch-workflows.ts';
+import { createDevLog, type DevLog } from '../dev/dev-log.ts';
+import { type DevServer, startDevServer } from '../dev/dev-server.ts';
 import { CommandError, EXIT_DONE, EXIT_FAILED } from '../exit.ts';
 import type { Io } from '../io.ts';
 
-const DEFAULT_PORT = 8083;
+const DEFAULT_PORT = 8080;
+const DEFAULT_SFN_PORT = 8083;
+const DEFAULT_HOST = '127.0.0.1';
 
 const spec: CommandSpec = {
   name: 'dev',
   usage: '[FILE...]',
   positionals: { min: 0, max: 1000 },
   options: [
-    { name: 'port', short: 'p', value: 'PORT', help: `port of the Step Functions API (default ${DEFAULT_PORT}; 0 takes a free one)` },
-    { name: 'host', value: 'ADDRESS', help: 'address to listen at (default 127.0.0.1: only this machine)' },
+    { name: 'port', short: 'p', value: 'PORT', help: `port of the API (default ${DEFAULT_PORT}; 0 takes a free one)` },
+    {
+      name: 'sfn-port',
+      value: 'PORT',
+      help: `port of the Step Functions API (default ${DEFAULT_SFN_PORT}, or a free one with --port 0)`,
+    },
+    { name: 'host', value: 'ADDRESS', help: `address to listen at (default ${DEFAULT_HOST}: only this machine)` },
     { name: 'lambda-endpoint', value: 'URL', help: "a Lambda Invoke API for functions that are not maestro's own" },
     ...STORAGE_OPTIONS,
   ],
   description: [
-    'Keeps the engine running over a data folder and serves the AWS Step Functions API, so that the AWS CLI and SDKs',
-    'work with `--endpoint-url`. Workflow files are registered as state machines and compiled again whenever they are',
-    'saved; FILE may be a folder (default: this one). Runs that an earlier process left go on. `maestro execute`,',
-    '`get`, `cancel` and the others ask this process while it runs. Ctrl-C drains: calls in flight end and are recorded;',
-    'everything else goes on at the next start.',
+    'Maestro as a service, whole on this machine over one data folder: the API that AWS would serve, schedules and event triggers, and',
+    'the AWS Step Functions API, so that the AWS CLI and SDKs work with `--endpoint-url`. Workflow files are compiled again whenever they',
+    'are saved; FILE may be a folder (default: this one). Runs that an earlier process left go on. The first API key is printed and kept',
+    'in the data folder, where `maestro run`, `get`, `events` and the others find it. Ctrl-C drains: calls in flight end and are',
+    'recorded; everything else goes on at the next start.',
   ].join('\n'),
   examples: [
     'maestro dev workflows/',
-    'maestro dev order.yaml --data /var/lib/maestro --port 8083',
+    'maestro dev order.yaml --data /var/lib/maestro --port 9000',
     'aws stepfunctions list-state-machines --endpoint-url http://127.0.0.1:8083 --region us-east-1',
   ],
 };
@@ -38,7 +44,9 @@ const spec: CommandSpec = {
 export const devCommand: Command = { spec, run };
 
 async function run(args: Arguments, io: Io): Promise<number> {
-  const port = readPort(args.text('port'));
+  const port = readPort(args, 'port', DEFAULT_PORT);
+  const sfnPort = readPort(args, 'sfn-port', port === 0 ? 0 : DEFAULT_SFN_PORT);
+  const folder = dataFolder(args, io);
   const log = createDevLog(io, args.flag('json'));
   const urls: { [name: string]: string } = {};
   const opened = await openData(args, io, {
@@ -46,6 +54,7 @@ async function run(args: Arguments, io: Io): Promise<number> {
     role: 'dev',
     urls,
     lambdaEndpoint: args.text('lambda-endpoint'),
+    callbackUrl: (token) => `${urls['api']}/api/v2/callbacks/${encodeURIComponent(token)}`,
     onRunEvent: (runId, event) => log.event(runId, event),
     onProblem: (error) => log.problem(error.message),
   });
@@ -53,29 +62,34 @@ async function run(args: Arguments, io: Io): Promise<number> {
     const { pid, role } = await told(() => opened.operations.status());
     throw new CommandError(
       'busy',
-      `data folder ${dataFolder(args, io)}: \`maestro ${role}\` (pid ${pid}) holds it. Stop that process, or use another folder with --data.`,
+      `data folder ${folder}: \`maestro ${role}\` (pid ${pid}) holds it. Stop that process, or use another folder with --data.`,
     );
   }
   const { runtime } = opened;
-  let endpoint: Endpoint | undefined;
+  let server: DevServer | undefined;
   try {
-    endpoint = await listen(runtime, args.text('host') ?? '127.0.0.1', port, (error) => log.problem(error));
-    urls['step_functions'] = endpoint.url;
-    const watch = await watchWorkflows(args.positionals.length > 0 ? args.positionals : ['.'], io, runtime, log);
-    const left = await runtime.recover();
-    log.ready({ urls, dataFolder: dataFolder(args, io), left: left.length });
-    const status = await untilStopped(runtime, io, log);
-    watch.close();
-    return status;
+    server = await startDevServer({
+      runtime,
+      io,
+      log,
+      urls,
+      dataFolder: folder,
+      host: args.text('host') ?? DEFAULT_HOST,
+      port,
+      sfnPort,
+      files: args.positionals.length > 0 ? args.positionals : ['.'],
+    });
+    log.ready({ urls, dataFolder: folder, left: server.left, apiKey: server.apiKey });
+    return await untilStopped(runtime, io, log);
   } finally {
-    await endpoint?.close();
+    await server?.close();
     await runtime.close();
     log.close();
   }
 }
 
 /** Resolves on Ctrl-C, or when storage fails. The second Ctrl-C does not wait. */
-function untilStopped(runtime: Runtime, io: Io, log: ReturnType<typeof createDevLog>): Promise<number> {
+function untilStopped(runtime: Runtime, io: Io, log: DevLog): Promise<number> {
   return new Promise((resolve) => {
     let asked = false;
     io.onInterrupt(() => {
@@ -93,26 +107,9 @@ function untilStopped(runtime: Runtime, io: Io, log: ReturnType<typeof createDev
   });
 }
 
-async function listen(runtime: Runtime, host: string, port: number, onError: (message: string) => void): Promise<Endpoint> {
-  try {
-    return await createEndpoint({
-      engine: runtime.engine,
-      host,
-      port,
-      onError: (error) => onError(error instanceof Error ? error.message : String(error)),
-    });
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : '';
-    const why = code === 'EADDRINUSE' ? 'it is in use' : error instanceof Error ? error.message : String(error);
-    throw new CommandError(
-      'port',
-      `${host}:${port}: the Step Functions API cannot listen there (${why}). Choose another port with --port; 0 takes a free one.`,
-    );
-  }
-}
-
-function readPort(given: string | undefined): number {
-  const port = given === undefined ? DEFAULT_PORT : Number(given);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(spec, `--port is "${given}"; it can be 0 to 65535`);
+function readPort(args: Arguments, name: string, ifNone: number): number {
+  const given = args.text(name);
+  const port = given === undefined ? ifNone : Number(given);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(spec, `--${name} is "${given}"; it can be 0 to 65535`);
   return port;
 }

@@ -1,5 +1,7 @@
 // What `maestro dev` prints: one line for each thing that happens, of all runs together.
 
+import { systemClock } from '../../shared/clock.ts';
+import type { LogEntry } from '../../shared/contract/index.ts';
 import type { RunEvent } from '../../shared/runs/index.ts';
 import type { Io } from '../io.ts';
 import { createStepLines, type StepLines } from '../live/step-lines.ts';
@@ -8,13 +10,18 @@ import { bold, cyan, dim, red } from '../text/style.ts';
 /** Digits of a run's id that stand before its lines; the last ones differ most. */
 const ID_DIGITS = 6;
 
+/** Entries that are kept for who asks. */
+const KEPT = 500;
+
 export interface DevLog {
   event(runId: string, event: RunEvent): void;
   /** Workflows were compiled and registered. */
   registered(names: readonly string[], file: string): void;
-  ready(about: { urls: { [name: string]: string }; dataFolder: string | null; left: number }): void;
+  ready(about: { urls: { [name: string]: string }; dataFolder: string | null; left: number; apiKey: string }): void;
   note(text: string): void;
   problem(text: string): void;
+  /** What was noted and what went wrong lately, oldest first: for `GET /api/v2/logs`. */
+  recent(): LogEntry[];
   close(): void;
 }
 
@@ -22,6 +29,12 @@ export interface DevLog {
 export function createDevLog(io: Io, json: boolean): DevLog {
   const runs = new Map<string, StepLines>();
   const color = io.color.err;
+  const kept: LogEntry[] = [];
+
+  function keep(level: LogEntry['level'], message: string): void {
+    kept.push({ at: new Date(systemClock.now()).toISOString(), level, message });
+    if (kept.length > KEPT) kept.shift();
+  }
 
   function say(kind: string, text: string, fields: object): void {
     if (json) io.out(`${JSON.stringify({ kind, ...fields })}\n`);
@@ -44,17 +57,27 @@ export function createDevLog(io: Io, json: boolean): DevLog {
     },
     registered: (names, file) =>
       say('registered', `${cyan('registered', color)} ${names.join(', ')}  ${dim(file, color)}`, { workflows: names, file }),
-    ready({ urls, dataFolder, left }) {
+    ready({ urls, dataFolder, left, apiKey }) {
+      const api = urls['api'] ?? '';
       const lines = [
-        `Step Functions API  ${bold(urls['step_functions'] ?? '', color)}`,
+        `API                 ${bold(api, color)}  ${dim(`${api}/docs`, color)}`,
+        `API key             ${apiKey}`,
+        `Step Functions API  ${urls['step_functions'] ?? ''}`,
         `data folder         ${dataFolder ?? 'none: everything is in memory'}`,
         ...(left > 0 ? [`${left} ${left === 1 ? 'run' : 'runs'} of an earlier process ${left === 1 ? 'goes' : 'go'} on`] : []),
         'Ctrl-C drains and ends.',
       ];
-      say('ready', lines.join('\n'), { urls, data_folder: dataFolder, left });
+      say('ready', lines.join('\n'), { urls, api_key: apiKey, data_folder: dataFolder, left });
     },
-    note: (text) => say('note', text, { message: text }),
-    problem: (text) => say('problem', `${red('problem', color)} ${text}`, { message: text }),
+    note(text) {
+      keep('info', text);
+      say('note', text, { message: text });
+    },
+    problem(text) {
+      keep('error', text);
+      say('problem', `${red('problem', color)} ${text}`, { message: text });
+    },
+    recent: () => [...kept],
     close: () => runs.clear(),
   };
 }
