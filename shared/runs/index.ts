@@ -30,6 +30,7 @@ export { needsError, resolveLate } from './late.ts';
 export { noteLate } from './late-step.ts';
 export { listEvents } from './list-events.ts';
 export { type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
+export { closeList, leaveList, reopenList } from './open-list.ts';
 export { type Owed, owed } from './owed.ts';
 export {
   asCheckpoint,
@@ -56,7 +57,6 @@ export {
 } from './records.ts';
 export { CheckpointError, resolveCheckpoint, type TokenAnswer, tokenAnswer } from './resolve-checkpoint.ts';
 export {
-  closeList,
   createRun,
   endRun,
   ensureRun,
@@ -64,13 +64,11 @@ export {
   findReusable,
   findRun,
   findRunId,
-  leaveList,
   listSteps,
   type NewRun,
   type RunEnd,
   readRun,
   readValue,
-  reopenList,
 } from './run-records.ts';
 export { createRuns, type EventType, type Runs, type RunsOptions } from './runs.ts';
 export { sealStep } from './seal.ts';

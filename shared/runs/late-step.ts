@@ -1,8 +1,8 @@
 // A step that ended after its run was closed.
 
 import { runRecordKey } from './keys.ts';
+import { reopenList } from './open-list.ts';
 import { isClosed, type RunRecord, type StepRecord } from './records.ts';
-import { reopenList } from './run-records.ts';
 import type { Runs } from './runs.ts';
 
 /** Whoever undoes the run may have passed this step already: so the sweep has to look at the run again. */

@@ -2,7 +2,6 @@
 
 import type { Json, JsonObject } from '../json.ts';
 import type { RunLink, RunRef, UndoSpec } from '../protocol/step-message.ts';
-import type { Key } from '../store/index.ts';
 import {
   allRunsPartition,
   executionKey,
@@ -15,6 +14,7 @@ import {
   stepKey,
   valueKey,
 } from './keys.ts';
+import { closeList } from './open-list.ts';
 import {
   asRun,
   asStep,
@@ -186,39 +186,14 @@ export async function endRun(
   return true;
 }
 
-/** Puts a run back on the list that the sweep reads. @param late it stays there until the sweep has dealt with it, whatever ends meanwhile */
-export async function reopenList(runs: Runs, run: RunRecord, late = false): Promise<void> {
-  await runs.store.put(
-    openKey(run),
-    { id: run.id, workflow: run.workflow, ...(late ? { late } : {}) },
-    undefined,
-    runs.expiresAt(run.deadlineMs),
-  );
-}
-
-/** Takes a run off that list. @param late also one that was put back */
-export async function closeList(runs: Runs, run: RunRecord, late = false): Promise<void> {
-  await runs.store.delete(openKey(run), late ? undefined : { equals: { late: null } });
-}
-
-/** Takes a run that has ended off that list, for good: unless another undo of it was begun meanwhile, for which it was put there. */
-export async function leaveList(runs: Runs, run: RunRecord, late = false): Promise<void> {
-  await closeList(runs, run, late);
-  const now = await findRun(runs, run.id);
-  if (now && !isFinal(now.status)) await reopenList(runs, now);
-}
-
-function openKey(run: RunRecord): Key {
-  return { pk: openRunsPartition(shardOf(run.id)), sk: listSk(run.createdAtMs, run.id) };
-}
-
 async function putValue(runs: Runs, id: string, which: 'INPUT' | 'OUTPUT', value: Json, expiresAt: number): Promise<void> {
   const large = JSON.stringify(value).length * 3 > INLINE_BYTES && Buffer.byteLength(JSON.stringify(value)) > INLINE_BYTES;
   const body = large ? { value: await storeValue(runs.blobs, `${id}/${which}`, value), stored: true } : { value };
   await runs.store.put(valueKey(id, which), body, undefined, expiresAt);
 }
 
-function newRecord(id: string, key: RunKey | undefined, made: NewRun, now: number): JsonObject & { deadlineMs?: number } {
+/** What is known of a run beside its execution and its workflow. */
+function factsOf(made: NewRun): JsonObject {
   const optional: { [name: string]: Json | undefined } = {
     tenant: made.tenant === DEFAULT_TENANT ? undefined : made.tenant,
     mode: made.mode,
@@ -231,6 +206,12 @@ function newRecord(id: string, key: RunKey | undefined, made: NewRun, now: numbe
     request: made.request,
     link: made.link ? ({ ...made.link } as JsonObject) : undefined,
   };
+  const facts: JsonObject = {};
+  for (const [name, value] of Object.entries(optional)) if (value !== undefined) facts[name] = value;
+  return facts;
+}
+
+function newRecord(id: string, key: RunKey | undefined, made: NewRun, now: number): JsonObject & { deadlineMs?: number } {
   const record: JsonObject & { deadlineMs?: number } = {
     id,
     execution: key?.execution ?? null,
@@ -240,7 +221,7 @@ function newRecord(id: string, key: RunKey | undefined, made: NewRun, now: numbe
     status: key ? 'running' : 'queued',
     createdAtMs: now,
   };
-  for (const [name, value] of Object.entries(optional)) if (value !== undefined) record[name] = value;
+  Object.assign(record, factsOf(made));
   if (key) record['startedAtMs'] = key.startMs;
   if (made.deadlineMs !== undefined) record.deadlineMs = made.deadlineMs;
   return record;
@@ -282,7 +263,25 @@ async function startQueued(runs: Runs, key: RunKey, made: NewRun): Promise<RunRe
   // Cancelled before it began: the execution finds the run ended and is refused, step by step.
   if (record.execution === null) return record;
   if (!isExecution(record, key)) throw new ForeignRunError(key);
-  return record;
+  return made.jobId !== undefined && record.jobId === undefined ? adopt(runs, record, made) : record;
+}
+
+/** A run whose first step was quicker than whoever started it, as it can be with Express: what that one knows of it is added. */
+async function adopt(runs: Runs, record: RunRecord, made: NewRun): Promise<RunRecord> {
+  const { store } = runs;
+  const { id, createdAtMs, workflow } = record;
+  const expiresAt = runs.expiresAt(made.deadlineMs);
+  if (made.input !== undefined) await putValue(runs, id, 'INPUT', made.input, expiresAt);
+  const set: JsonObject = { ...factsOf(made), version: made.version ?? null };
+  if (made.deadlineMs !== undefined) set['deadlineMs'] = made.deadlineMs;
+  const body = await store.update(runRecordKey(id), { set, expiresAt }, { equals: { jobId: null } });
+  const adopted = body ? asRun(body) : await readRun(runs, id);
+  if (tenantOf(adopted) !== tenantOf(record)) {
+    const sk = listSk(createdAtMs, id);
+    await store.put({ pk: allRunsPartition(shardOf(id), tenantOf(adopted)), sk }, { id, workflow }, undefined, expiresAt);
+    await store.delete({ pk: allRunsPartition(shardOf(id), tenantOf(record)), sk });
+  }
+  return adopted;
 }
 
 /**

@@ -22,7 +22,7 @@ export function callerOf(tenant: string): Caller {
 
 export const ME = callerOf('acme');
 
-export interface ServiceWorld extends World {
+export interface ServiceWorld extends Omit<World, 'get'> {
   service: Service;
   parts: ServiceParts;
   /** Ids of runs that were sent to the queue, in order. */
