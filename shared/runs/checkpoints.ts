@@ -128,7 +128,10 @@ export async function checkpointRecords(runs: Runs, runId: string): Promise<Chec
 /** P1. */
 export function stateNow(checkpoint: CheckpointRecord, run: RunRecord | undefined, nowMs: number): CheckpointRecord['state'] {
   if (checkpoint.state !== 'open') return checkpoint.state;
-  if (!run || run.cancel || isClosed(run)) return 'cancelled';
+  if (!run || run.cancel) return 'cancelled';
+  // Its state may time out a moment before the record says so: then this step is what ended the run.
+  if (isClosed(run) && run.error?.step === checkpoint.step) return 'expired';
+  if (isClosed(run)) return (run.endedAtMs ?? nowMs) >= checkpoint.expiresAtMs ? 'expired' : 'cancelled';
   return nowMs >= checkpoint.expiresAtMs ? 'expired' : 'open';
 }
 
