@@ -61,7 +61,7 @@ export function createHttp<const T extends Routes>(routes: T, handlers: Handlers
   const { ids, origins = [] } = options;
   const table = Object.entries<RouteDefinition>(routes).flatMap(([operation, route]) => {
     // `Handlers` has one for each operation, of a narrower type each.
-    const handler = handlerOf(route, handlers[operation] as unknown as AnyHandler, options);
+    const handler = handlerOf(routes, route, handlers[operation] as unknown as AnyHandler, options);
     const own: Route<ApiEvent, APIGatewayProxyResult> = { method: route.method, path: routerPath(route.path), handler };
     return route.method === 'GET' ? [own, { ...own, method: 'HEAD' as const }] : [own];
   });
@@ -114,13 +114,20 @@ function prepare(event: ApiEvent): void {
 }
 
 /** A route's handler as middy's router calls it (H2). */
-function handlerOf(route: RouteDefinition, handler: AnyHandler, options: HttpOptions): (event: ApiEvent) => Promise<APIGatewayProxyResult> {
+function handlerOf(
+  routes: Routes,
+  route: RouteDefinition,
+  handler: AnyHandler,
+  options: HttpOptions,
+): (event: ApiEvent) => Promise<APIGatewayProxyResult> {
   return async (event) => {
     const { exchange } = event;
+    const named = pathParams(route, event.pathParameters ?? {});
+    if (!named) throw noRoute(routes, event.httpMethod, event.path);
     const source = { ...exchange.source, method: route.method, route: route.path };
     exchange.source = source;
     const caller = await authenticate(options, event, route.access);
-    const params = parse(route.params, pathParams(route, event.pathParameters ?? {}), 'not_found', 'path');
+    const params = parse(route.params, named, 'not_found', 'path');
     const query = route.access === 'public' ? undefined : parse(route.query ?? NOTHING, queryOf(event), 'invalid', 'query');
     let body: unknown;
     if (route.body) {

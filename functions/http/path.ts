@@ -69,16 +69,23 @@ function refused(what: string, cause?: unknown): ApiError {
   return new ApiError('bad_request', `path: ${what}; expected one of the paths in /openapi.json.`, { cause });
 }
 
-/** The route's path in the spelling of middy's router, which calls a parameter with slashes `proxy`. */
+/** The route's path for middy's router, whose parameter with slashes is called `proxy` and stands at the end. */
 export function routerPath(path: string): string {
-  return path.replace(/\{\w+\+\}/, '{proxy+}');
+  return path.replace(/\{\w+\+\}.*$/, '{proxy+}');
 }
 
-/** The parameters of a matched route, decoded. */
-export function pathParams(route: RouteDefinition, matched: { [name: string]: string | undefined }): { [name: string]: string } {
+/** The parameters of a matched route, decoded; undefined where what follows a parameter with slashes is not the route's. */
+export function pathParams(
+  route: RouteDefinition,
+  matched: { [name: string]: string | undefined },
+): { [name: string]: string } | undefined {
   const params: { [name: string]: string } = {};
-  for (const [, name = '', greedy] of route.path.matchAll(/\{(\w+)(\+)?\}/g))
-    params[name] = decodeSegment(matched[greedy ? 'proxy' : name] ?? '');
+  const [tail = ''] = /(?<=\+\}).*$/.exec(route.path) ?? [];
+  for (const [, name = '', greedy] of route.path.matchAll(/\{(\w+)(\+)?\}/g)) {
+    const text = matched[greedy ? 'proxy' : name] ?? '';
+    if (greedy && !text.endsWith(tail)) return undefined;
+    params[name] = decodeSegment(greedy ? text.slice(0, text.length - tail.length) : text);
+  }
   return params;
 }
 
