@@ -6,6 +6,7 @@ import {
   asStep,
   type CallbackTerms,
   ensureRun,
+  expireCheckpoints,
   type RunKey,
   type RunRecord,
   runKeyOf,
@@ -78,7 +79,10 @@ export async function look(work: Work, origin?: string): Promise<Seen> {
   if (breaker) keys.push(breaker);
   const [runBody, stepBody, breakerBody] = await context.runs.store.read(keys);
   if (breaker && origin !== undefined) context.breakers.learn(origin, breakerBody);
-  return { run: await ensureRun(context.runs, message.run, runBody, work.deadlineMs), step: stepBody && asStep(stepBody) };
+  const record = await ensureRun(context.runs, message.run, runBody, work.deadlineMs);
+  // A run that goes on after a checkpoint's timeout does not wait any more, and nobody else has been told.
+  await expireCheckpoints(context.runs, record);
+  return { run: record, step: stepBody && asStep(stepBody) };
 }
 
 /** What a step's record says that it is. */

@@ -56,9 +56,7 @@ export async function answerCallback(parts: ServiceParts, source: RequestSource,
   const problem = jsonProblem(value);
   if (problem !== undefined) throw new ApiError('invalid', `the answer ${problem}.`, { details: [{ path: [], message: problem }] });
   try {
-    const { repeated, ...given } = await completeCallback(runs, token, { ok: true, value });
-    // The token is checked by now; what stands before its first dot is the run.
-    const runId = token.slice(0, token.indexOf('.'));
+    const { repeated, runId, ...given } = await completeCallback(runs, token, { ok: true, value });
     const run = await findRun(runs, runId);
     if (!repeated && run) {
       const caller = { authMode: 'callback', tenant: tenantOf(run), principal: 'callback' } as const;

@@ -18,7 +18,7 @@ export type CallbackTerms = Shape & { onError?: 'continue'; stops?: string[]; de
 export type CallbackAnswer = { ok: true; value: Json } | { ok: false; error: string; message: string };
 
 /** What the execution's task token has to be answered with. */
-export type CallbackResult = TokenResult & { at: string; repeated: boolean };
+export type CallbackResult = TokenResult & { runId: string; at: string; repeated: boolean };
 
 type TokenResult = { token: string } & ({ ok: true; output: Json } | { ok: false; error: string; cause: string });
 
@@ -50,7 +50,7 @@ export async function completeCallback(runs: Runs, urlToken: string, answer: Cal
   const step = stepBody && asStep(stepBody);
   if (!runBody || !step?.callback || !sameText(urlToken, callbackToken(runId, step))) throw new CallbackError('unknown');
   const ended = callbackResult(step);
-  if (ended) return { ...ended, at, repeated: true };
+  if (ended) return { ...ended, runId, at, repeated: true };
   if (step.state !== 'waiting' && step.state !== 'started' && !step.sealed) throw new CallbackError('over');
   const terms = (step.shape ?? {}) as unknown as CallbackTerms;
   await noteAnswer(runs, runId);
@@ -60,7 +60,7 @@ export async function completeCallback(runs: Runs, urlToken: string, answer: Cal
   if (!written) {
     const [again] = await runs.store.read([stepKey(runId, at)]);
     const other = again && callbackResult(asStep(again));
-    if (other) return { ...other, at, repeated: true };
+    if (other) return { ...other, runId, at, repeated: true };
     throw new CallbackError('over');
   }
   const error = written.failure?.error;
@@ -75,7 +75,7 @@ export async function completeCallback(runs: Runs, urlToken: string, answer: Cal
   await runs.store.durable();
   const result = callbackResult(written);
   if (!result) throw new CallbackError('over');
-  return { ...result, at, repeated: false };
+  return { ...result, runId, at, repeated: false };
 }
 
 async function writeAnswer(

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createCheckpointFunction } from '../../functions/checkpoint/index.ts';
 import { CHECKPOINT_ID } from '../../shared/contract/index.ts';
 import type { JsonObject } from '../../shared/json.ts';
 import type { CheckpointMessage } from '../../shared/protocol/step-message.ts';
@@ -14,7 +15,7 @@ import {
   requestCancel,
   resolveCheckpoint,
 } from '../../shared/runs/index.ts';
-import { RUN_ID, START, START_MS } from '../step/world.ts';
+import { call, createWorld, RUN_ID, START, START_MS } from '../step/world.ts';
 import { type CheckpointWorld, checkpointWorld, HOUR, question } from './checkpoint-world.ts';
 
 const ID = checkpointId(RUN_ID, '0001');
@@ -220,6 +221,21 @@ describe('a checkpoint whose time is over', () => {
       { body: { state: 'expired', atMs: START_MS + HOUR } },
       { body: { state: 'expired', atMs: START_MS + 2 * HOUR } },
     ]);
+  });
+});
+
+describe('a run that goes on after a timeout', () => {
+  it('does not wait any more with its next step', async () => {
+    const world = createWorld();
+    await createCheckpointFunction({ runs: world.runs })(question({ onTimeout: 'continue' }));
+    expect(await world.runStatus()).toBe('waiting_checkpoint');
+    await world.step(call(2, { limit: 2 * HOUR }));
+    expect(await world.runStatus()).toBe('waiting_checkpoint');
+
+    world.clock.set(START_MS + HOUR);
+    await world.step(call(3, { limit: 2 * HOUR }));
+
+    expect(await world.runStatus()).toBe('running');
   });
 });
 

@@ -364,6 +364,7 @@ describe('a callback', () => {
     expect(await completeCallback(world.runs, url(world), { ok: true, value: { id: 'p', more: 'q' } })).toEqual({
       ok: true,
       token: 't1',
+      runId: RUN_ID,
       at: '0001',
       repeated: false,
       output: { id: 'p' },
@@ -371,6 +372,7 @@ describe('a callback', () => {
     expect(await completeCallback(world.runs, url(world), { ok: true, value: 'another' })).toEqual({
       ok: true,
       token: 't1',
+      runId: RUN_ID,
       at: '0001',
       repeated: true,
       output: { id: 'p' },
