@@ -1,15 +1,15 @@
-import type { RunOperations } from '../local/runtime/index.ts';
 import type { Envelope } from '../sdk/index.ts';
 import { EXIT_DONE, EXIT_FAILED } from './exit.ts';
 import type { Io } from './io.ts';
 import { createProgress } from './live/progress.ts';
 import { runResultText } from './live/run-result.ts';
+import type { RunSource } from './remote/run-source.ts';
 
 /** Shows a run that goes on until its end. @param after number of the last event that is not to be shown */
-export async function followRun(operations: RunOperations, runId: string, io: Io, json: boolean, after = 0): Promise<Envelope> {
+export async function followRun(source: Pick<RunSource, 'follow'>, id: string, io: Io, json: boolean, after = 0): Promise<Envelope> {
   const progress = json ? undefined : createProgress(io);
   try {
-    return await operations.watch(runId, (event) => progress?.event(event), after);
+    return await source.follow(id, (event) => progress?.event(event), after);
   } finally {
     progress?.end();
   }

@@ -20,8 +20,7 @@ export const INPUT_HELP = 'the input: JSON, @FILE, or - for standard input (defa
  * @throws CommandError when it is not JSON, or does not fit the workflow's `input`
  */
 export async function readInput(given: string | undefined, workflow: Workflow, io: Io): Promise<Json> {
-  const { text, from } = await inputText(given, io);
-  const input = parseJson(text, from, given, io);
+  const { value: input, from } = await read('input', given, io);
   const issues = workflow.input ? validateInput(workflow.input, input) : [];
   if (issues.length > 0) {
     const lines = issues.map(({ path, message }) => `  ${path === '' ? 'the input' : path}: ${message}`);
@@ -35,14 +34,29 @@ export async function readInput(given: string | undefined, workflow: Workflow, i
   return input;
 }
 
-async function inputText(given: string | undefined, io: Io): Promise<{ text: string; from: string }> {
-  if (given === undefined) return { text: '{}', from: '--input (not given, so {})' };
+/**
+ * Reads JSON that an option gives, whatever it is to be.
+ * @param option its name, for messages
+ * @param given its value: JSON, `@FILE`, or `-` for standard input; left out: `{}`
+ * @throws CommandError when it is not JSON
+ */
+export async function readJson(option: string, given: string | undefined, io: Io): Promise<Json> {
+  return (await read(option, given, io)).value;
+}
+
+async function read(option: string, given: string | undefined, io: Io): Promise<{ value: Json; from: string }> {
+  const { text, from } = await textOf(option, given, io);
+  return { value: parseJson(text, { option, from, given }, io), from };
+}
+
+async function textOf(option: string, given: string | undefined, io: Io): Promise<{ text: string; from: string }> {
+  if (given === undefined) return { text: '{}', from: `--${option} (not given, so {})` };
   if (given === '-') return { text: await io.readInput(), from: 'standard input' };
-  if (!given.startsWith('@')) return { text: given, from: '--input' };
+  if (!given.startsWith('@')) return { text: given, from: `--${option}` };
   return { text: new TextDecoder().decode(readBytes(given.slice(1), io, 'a JSON file', MAX_INPUT_BYTES)), from: given.slice(1) };
 }
 
-function parseJson(text: string, from: string, given: string | undefined, io: Io): Json {
+function parseJson(text: string, { option, from, given }: { option: string; from: string; given: string | undefined }, io: Io): Json {
   try {
     return JSON.parse(text.replace(/^\ufeff/, '')) as Json;
   } catch (error) {
@@ -51,7 +65,7 @@ function parseJson(text: string, from: string, given: string | undefined, io: Io
     const isFile =
       given !== undefined && !given.startsWith('@') && given !== '-' && given.length < 1_000 && existsSync(resolve(io.cwd, given));
     const hint = isFile
-      ? ` To read the file of that name write --input @${given}.`
+      ? ` To read the file of that name write --${option} @${given}.`
       : ` Expected JSON such as '{"name": "value"}', in single quotes so that the shell leaves it alone.`;
     throw new CommandError('invalid_input', `${from}: this is not JSON (${reason || 'it is empty'}), so nothing was started.${hint}`);
   }

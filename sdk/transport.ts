@@ -161,13 +161,19 @@ function initOf(apiKey: string | undefined, request: ServiceRequest, signal: Abo
   };
 }
 
-/** Results are the service's own, of a shape that the contract fixes; they are not checked again. */
+/** Answers are objects. They are the service's own, of shapes that the contract fixes, and are not checked again. */
 async function readJson<T>(response: Response, request: ServiceRequest): Promise<T> {
-  const text = await response.text();
+  const value = parseObject(await response.text());
+  if (!value) throw notMaestro(response, request);
+  return value as T;
+}
+
+function parseObject(text: string): { [name: string]: unknown } | undefined {
   try {
-    return JSON.parse(text) as T;
-  } catch (cause) {
-    throw notMaestro(response, request, cause);
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -189,7 +195,7 @@ async function refusalOf(response: Response, request: ServiceRequest, nowMs: num
       retryAfter,
     });
   }
-  return notMaestro(response, request, undefined);
+  return notMaestro(response, request);
 }
 
 interface ToldError {
@@ -201,25 +207,21 @@ interface ToldError {
 
 /** `{error: {code, message, details?, request_id}}`; undefined for anything else. */
 function readError(text: string): ToldError | undefined {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const error = isRecord(body) ? body['error'] : undefined;
+  const error = parseObject(text)?.['error'];
   if (!isRecord(error)) return undefined;
   const { code, message, details, request_id: requestId } = error;
   if (typeof code !== 'string' || typeof message !== 'string') return undefined;
   return { code, message, details: details as Json | undefined, requestId: typeof requestId === 'string' ? requestId : undefined };
 }
 
-function notMaestro(response: Response, request: ServiceRequest, cause: unknown): MaestroError {
+function notMaestro(response: Response, request: ServiceRequest): MaestroError {
   const type = response.headers.get('content-type') ?? 'no media type';
   return new MaestroError(
     `${where(request)}: what answered is no Maestro service (HTTP ${response.status}, ${type}). Check the base URL.`,
-    { code: 'not_maestro', status: response.status },
-    { cause },
+    {
+      code: 'not_maestro',
+      status: response.status,
+    },
   );
 }
 

@@ -217,6 +217,8 @@ export interface RunEvent {
   /** When it happened. */
   at: string;
   step?: string;
+  /** Of the step in the file: text order is file order. */
+  place?: string;
   error?: string | null;
   /** The last event of a stream carries the run as it ended. */
   envelope?: Envelope;

@@ -3,7 +3,7 @@
 import type { Command } from '../command.ts';
 
 export interface CommandEntry {
-  group: 'Write' | 'Run' | 'Look after';
+  group: 'Write' | 'Run' | 'Look after' | 'Service';
   /** One line for the list of commands. */
   summary: string;
   load(): Promise<Command>;
@@ -60,6 +60,26 @@ export const COMMANDS: { readonly [name: string]: CommandEntry } = {
     summary: 'keep an engine running: workflow files watched, the Step Functions API served',
     load: () => import('./dev.ts').then((module) => module.devCommand),
   },
+  run: {
+    group: 'Run',
+    summary: 'start a workflow of a service by its name',
+    load: () => import('./run.ts').then((module) => module.runCommand),
+  },
+  events: {
+    group: 'Run',
+    summary: 'show what happens in a run, or put events that start workflows',
+    load: () => import('./events.ts').then((module) => module.eventsCommand),
+  },
+  resolve: {
+    group: 'Run',
+    summary: 'answer a checkpoint that a run waits at',
+    load: () => import('./resolve.ts').then((module) => module.resolveCommand),
+  },
+  retry: {
+    group: 'Run',
+    summary: 'run a failed job again, from the failed step where that is safe',
+    load: () => import('./retry.ts').then((module) => module.retryCommand),
+  },
   runs: {
     group: 'Look after',
     summary: 'list runs, newest first',
@@ -84,5 +104,20 @@ export const COMMANDS: { readonly [name: string]: CommandEntry } = {
     group: 'Look after',
     summary: 'list circuit breakers, or close one by hand',
     load: () => import('./breakers.ts').then((module) => module.breakersCommand),
+  },
+  deploy: {
+    group: 'Service',
+    summary: 'deploy workflow files to a service',
+    load: () => import('./deploy.ts').then((module) => module.deployCommand),
+  },
+  keys: {
+    group: 'Service',
+    summary: 'make, list and revoke API keys',
+    load: () => import('./keys.ts').then((module) => module.keysCommand),
+  },
+  audit: {
+    group: 'Service',
+    summary: 'list the audit chain, or verify it',
+    load: () => import('./audit.ts').then((module) => module.auditCommand),
   },
 };

@@ -1,12 +1,13 @@
-import type { RunList } from '../../sdk/index.ts';
+import type { ListQuery, RunList } from '../../sdk/index.ts';
 import { systemClock } from '../../shared/clock.ts';
-import { RUN_STATUSES, type RunStatus } from '../../shared/runs/index.ts';
+import { RUN_STATUSES } from '../../shared/runs/index.ts';
 import { parseDuration } from '../../shared/workflow/index.ts';
 import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { DATA_OPTION, withData } from '../data-folder.ts';
-import { CommandError, EXIT_DONE } from '../exit.ts';
+import { EXIT_DONE } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { orNothing, withRuns } from '../remote/run-source.ts';
+import { SERVICE_OPTIONS } from '../remote/service.ts';
 import { durationText } from '../text/duration.ts';
 import { statusText } from '../text/status.ts';
 import { dim } from '../text/style.ts';
@@ -21,9 +22,10 @@ const spec: CommandSpec = {
     { name: 'workflow', value: 'NAME', help: 'only runs of this workflow' },
     { name: 'since', value: 'DURATION', help: 'only runs begun within this time, such as 2h or 30m' },
     { name: 'limit', short: 'n', value: 'NUMBER', help: 'at most this many (1 to 100, default 20)' },
-    DATA_OPTION,
+    { name: 'cursor', value: 'CURSOR', help: 'go on where an earlier page ended' },
+    ...SERVICE_OPTIONS,
   ],
-  description: 'Lists runs of this data folder, newest first.',
+  description: 'Lists runs, newest first: of a service, or of the data folder where no service is.',
   examples: ['maestro runs', 'maestro runs --status compensation_failed --since 24h', 'maestro runs --json | jq .data[0].id'],
 };
 
@@ -31,11 +33,10 @@ const spec: CommandSpec = {
 export const runsCommand: Command = { spec, run };
 
 async function run(args: Arguments, io: Io): Promise<number> {
-  const request = readRequest(args);
-  const list: RunList = await withData(args, io, spec.name, (operations) => operations.list(request)).catch((error: unknown) => {
-    if (error instanceof CommandError && error.code === 'no_data') return { object: 'list', data: [], cursor: null } as const;
-    throw error;
-  });
+  const query = readQuery(args);
+  const list = await withRuns(args, io, spec.name, (source) => source.list(query)).catch(
+    orNothing<RunList>({ object: 'list', data: [], cursor: null }),
+  );
   if (args.flag('json')) io.out(`${JSON.stringify(list, null, 2)}\n`);
   else if (list.data.length === 0) io.err('no runs\n');
   else {
@@ -48,12 +49,13 @@ async function run(args: Arguments, io: Io): Promise<number> {
       each.duration_ms === null ? '' : dim(durationText(each.duration_ms), color),
     ]);
     io.out(table(rows));
+    if (list.cursor !== null) io.err(`there is more: --cursor '${list.cursor}'\n`);
   }
   return EXIT_DONE;
 }
 
-function readRequest(args: Arguments): { status?: RunStatus; workflow?: string; sinceMs?: number; limit?: number } {
-  const [status, workflow, since, limit] = [args.text('status'), args.text('workflow'), args.text('since'), args.text('limit')];
+function readQuery(args: Arguments): ListQuery {
+  const [status, since, limit] = [args.text('status'), args.text('since'), args.text('limit')];
   const known = RUN_STATUSES.find((each) => each === status);
   if (status !== undefined && known === undefined) throw usage(spec, `--status is "${status}"; it can be ${RUN_STATUSES.join(', ')}`);
   const sinceMs = since === undefined ? undefined : parseDuration(since);
@@ -61,10 +63,12 @@ function readRequest(args: Arguments): { status?: RunStatus; workflow?: string; 
   const most = limit === undefined ? undefined : Number(limit);
   if (most !== undefined && !(Number.isInteger(most) && most >= 1 && most <= 100))
     throw usage(spec, `--limit is "${limit}"; it can be 1 to 100`);
+  const [workflow, cursor] = [args.text('workflow'), args.text('cursor')];
   return {
     ...(known === undefined ? {} : { status: known }),
     ...(workflow === undefined ? {} : { workflow }),
-    ...(sinceMs === undefined ? {} : { sinceMs: systemClock.now() - sinceMs }),
+    ...(sinceMs === undefined ? {} : { since: new Date(systemClock.now() - sinceMs).toISOString() }),
     ...(most === undefined ? {} : { limit: most }),
+    ...(cursor === undefined ? {} : { cursor }),
   };
 }

@@ -1,11 +1,13 @@
 // Cancelled runs that go on: one that is in a task ends by itself, one that sits in a Wait has to be stopped. Which of the two it is can
 // change with every step that ends beside the Wait.
 
-import { type CancelExecutions, cancelRun, findRun, type Runs } from '../../shared/runs/index.ts';
+import { type CancelExecutions, cancelRun, findRun, forceCancel, type Runs } from '../../shared/runs/index.ts';
 
 export interface Cancellations {
   /** Cancels a run and keeps an eye on it. @throws CancelError */
   cancel(runId: string): Promise<void>;
+  /** Ends a run without undoing it. @throws CancelError */
+  force(runId: string): Promise<void>;
   /** To be told of every event that was written. */
   written(runId: string): void;
   /** Keeps an eye on a run that an earlier process cancelled. */
@@ -30,6 +32,10 @@ export function createCancellations(runsOf: () => Runs, executions: CancelExecut
     async cancel(runId) {
       const plan = await cancelRun(runsOf(), executions, runId);
       if (!plan.ended) watched.add(runId);
+    },
+    async force(runId) {
+      watched.delete(runId);
+      await forceCancel(runsOf(), executions, runId);
     },
     written(runId) {
       // Once this turn's transitions are on record: the event stands before the state that follows it.

@@ -32,7 +32,7 @@ export function createControlClient(address: ControlAddress): RunOperations {
     },
     list: (params) => ask<RunList>('list', params),
     get: (runId) => ask<Envelope>('get', { runId }),
-    cancel: (runId) => ask<void>('cancel', { runId }),
+    cancel: (runId, options) => ask<void>('cancel', { runId, ...options }),
     undo: (runId) => ask<{ after: number }>('undo', { runId }),
     breakers: () => ask<BreakerSummary[]>('breakers', {}),
     resetBreaker: (origin) => ask<boolean>('resetBreaker', { origin }),

@@ -26,6 +26,7 @@ export interface ControlServer {
 const CALLBACK_STATUS: { [code: string]: number } = { not_found: 404, conflict: 409 };
 
 const oneRun = z.object({ runId: z.string() });
+const cancelSchema = z.object({ runId: z.string(), force: z.boolean().exactOptional() });
 const watchSchema = z.object({ runId: z.string(), after: z.number() });
 const oneOrigin = z.object({ origin: z.string() });
 
@@ -101,7 +102,7 @@ async function call(method: string, params: unknown, operations: RunOperations):
     case 'get':
       return operations.get(oneRun.parse(params).runId);
     case 'cancel':
-      return (await operations.cancel(oneRun.parse(params).runId)) ?? null;
+      return (await cancel(params, operations)) ?? null;
     case 'undo':
       return operations.undo(oneRun.parse(params).runId);
     case 'breakers':
@@ -114,6 +115,11 @@ async function call(method: string, params: unknown, operations: RunOperations):
         `control: there is no method ${JSON.stringify(method.slice(0, 40))}; the two processes may be of different versions`,
       );
   }
+}
+
+function cancel(params: unknown, operations: RunOperations): Promise<void> {
+  const { runId, ...options } = cancelSchema.parse(params);
+  return operations.cancel(runId, options);
 }
 
 /** One line of JSON per event, then one with the run. */

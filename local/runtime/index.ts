@@ -3,7 +3,7 @@
 export { LOCAL_ACCOUNT, LOCAL_REGION, machineArn, undoMachineName } from './arns.ts';
 export { keepDeadLetter } from './dead-letters.ts';
 export type { LeftRun } from './local-recovery.ts';
-export { type Opened, openRuntime } from './open-runtime.ts';
+export { findHolder, type Opened, openRuntime } from './open-runtime.ts';
 export type {
   BreakerSummary,
   HolderStatus,

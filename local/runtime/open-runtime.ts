@@ -26,7 +26,7 @@ export async function openRuntime(dataFolder: string | null, makeOptions: () => 
   for (let tries = 0; tries < HOLDER_TRIES; tries++) {
     const lock = lockFolder(dataFolder);
     if (lock) return { kind: 'holder', runtime: await serve(makeOptions(), dataFolder, lock) };
-    const operations = await askHolder(dataFolder);
+    const operations = await findHolder(dataFolder);
     if (operations) return { kind: 'guest', operations };
     // Between taking the lock and telling its address, or between its last answer and letting go.
     await sleep(systemClock satisfies Clock, HOLDER_PAUSE_MS);
@@ -37,8 +37,8 @@ export async function openRuntime(dataFolder: string | null, makeOptions: () => 
   );
 }
 
-/** The operations of whoever holds the folder, if it answers. */
-async function askHolder(dataFolder: string): Promise<RunOperations | undefined> {
+/** The operations of whoever holds the folder, if anybody does and it answers. */
+export async function findHolder(dataFolder: string): Promise<RunOperations | undefined> {
   const address = holderOf(dataFolder);
   if (!address) return undefined;
   const operations = createControlClient(address);

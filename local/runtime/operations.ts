@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import type { Envelope, RunList } from '../../shared/contract/index.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../shared/json.ts';
-import { RUN_STATUSES, type RunEvent, type RunStatus } from '../../shared/runs/index.ts';
+import { RUN_STATUSES, type RunEvent } from '../../shared/runs/index.ts';
 import type { InputSchema } from '../../shared/workflow/index.ts';
 
 const json: z.ZodType<Json> = z.json();
@@ -65,7 +65,7 @@ export type ListRequest = z.infer<typeof listSchema>;
 
 export interface BreakerSummary {
   origin: string;
-  state: string;
+  state: 'closed' | 'open' | 'half_open';
   /** When probes are let through again; null unless it is open. */
   retry_at: string | null;
 }
@@ -93,8 +93,8 @@ export interface RunOperations {
   list(request: ListRequest): Promise<RunList>;
   /** @param id of a run or a job */
   get(id: string): Promise<Envelope>;
-  /** Resolves when the request is recorded; the run ends on its own. */
-  cancel(runId: string): Promise<void>;
+  /** Resolves when the request is recorded; the run ends on its own. `force`: it ends at once, nothing is undone, and all that is owed is listed. */
+  cancel(runId: string, options?: { force?: boolean }): Promise<void>;
   /** Starts what is left of a run's undo; resolves when that is recorded, with the number of the last event before it. */
   undo(runId: string): Promise<{ after: number }>;
   breakers(): Promise<BreakerSummary[]>;

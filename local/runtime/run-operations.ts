@@ -43,9 +43,9 @@ export function createOperations(parts: OperationsParts): RunOperations {
     },
     list: (request) => readRunList(runs, request),
     get: (runId) => readRunView(runs, runId),
-    async cancel(runId) {
+    async cancel(runId, { force = false } = {}) {
       try {
-        await parts.cancellations.cancel(runId);
+        await (force ? parts.cancellations.force(runId) : parts.cancellations.cancel(runId));
       } catch (error) {
         throw error instanceof CancelError
           ? new RuntimeProblem(error.reason === 'not_found' ? 'not_found' : 'conflict', `${error.message}.`)
@@ -86,7 +86,8 @@ async function start({ runs, engine, registry, clock, ids }: OperationsParts, re
 function breakerSummary(breaker: BreakerView): BreakerSummary {
   return {
     origin: breaker.origin,
-    state: breaker.state,
+    // One that counts failures lets everything through.
+    state: breaker.state === 'counting' ? 'closed' : breaker.state,
     retry_at: breaker.state === 'open' ? new Date(breaker.openUntilMs).toISOString() : null,
   };
 }

@@ -1,0 +1,62 @@
+import { isJsonObject, type JsonObject } from '../../shared/json.ts';
+import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import type { Io } from '../io.ts';
+import { INPUT_HELP, readJson } from '../read-input.ts';
+import { SERVICE_OPTIONS, withService } from '../remote/service.ts';
+import { showRun, watchRun } from '../remote/show-run.ts';
+
+const MODES = ['sync', 'async', 'queued'] as const;
+
+const spec: CommandSpec = {
+  name: 'run',
+  usage: 'WORKFLOW',
+  positionals: { min: 1, max: 1 },
+  options: [
+    { name: 'input', short: 'i', value: 'JSON', help: INPUT_HELP },
+    { name: 'follow', short: 'f', help: 'show the run live, to its end' },
+    { name: 'mode', value: 'MODE', help: 'sync (default: waits for the end, a checkpoint, or 25 s), async or queued (answered at once)' },
+    { name: 'idempotency-key', value: 'KEY', help: 'the same key and request is the same run, however often it is asked for' },
+    { name: 'metadata', value: 'JSON', help: 'an object that is kept with the run' },
+    ...SERVICE_OPTIONS,
+  ],
+  description: [
+    'Starts a workflow of a Maestro service by its name: one that `maestro dev` serves, or one on AWS. Prints its output when it has',
+    'ended, or its id when it goes on; with --follow its steps as they happen. Ctrl-C stops watching, and the run goes on.',
+    '(`maestro execute` runs a file on this machine.)',
+  ].join('\n'),
+  examples: [
+    `maestro run order --input '{"order_id": "A-1"}' --follow`,
+    'maestro run order -i @input.json --mode async --url https://maestro.example.com',
+    'maestro run order -i @input.json --idempotency-key order-A-1 --json | jq .data.status',
+  ],
+};
+
+/** `maestro run`. */
+export const runCommand: Command = { spec, run };
+
+async function run(args: Arguments, io: Io): Promise<number> {
+  const given = args.text('mode');
+  const mode = MODES.find((each) => each === given);
+  if (given !== undefined && mode === undefined) throw usage(spec, `--mode is "${given}"; it can be ${MODES.join(', ')}`);
+  const metadata = args.text('metadata') === undefined ? undefined : await readObject('metadata', args, io);
+  const idempotencyKey = args.text('idempotency-key');
+  const request = {
+    workflow: args.positionals[0] ?? '',
+    input: await readJson('input', args.text('input'), io),
+    ...(mode === undefined ? {} : { mode }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  };
+  const json = args.flag('json');
+  return withService(args, io, spec.name, async (maestro) => {
+    if (!args.flag('follow')) return showRun(await maestro.orchestrate.run(request), io, json);
+    return watchRun(maestro, (signal) => maestro.orchestrate.run({ ...request, stream: true }, { signal }), io, json);
+  });
+}
+
+async function readObject(option: string, args: Arguments, io: Io): Promise<JsonObject> {
+  const value = await readJson(option, args.text(option), io);
+  if (!isJsonObject(value)) throw usage(spec, `--${option} is no object; expected JSON such as '{"name": "value"}'`);
+  return value;
+}
