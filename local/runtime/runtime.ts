@@ -139,7 +139,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     putEvents: stepEvents(bus),
     ...(options.callbackUrl ? { callbackUrl: options.callbackUrl } : {}),
   });
-  const checkpoint = createCheckpointFunction({ runs });
+  const checkpoint = createCheckpointFunction({ runs, executions });
   // The messages are those of compiled definitions; both functions refuse what is not of their format.
   const functions = createOwnFunctions(
     new Map<string, OwnFunction>([
@@ -207,7 +207,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       connected = to;
     },
     ended: (runId) => watch.ended(runId),
-    answerCallback: (token, value) => answerCallback(runs, engine, token, value),
+    answerCallback: (token, value) => answerCallback(runs, executions, token, value),
     storageFailure: failure.promise,
     recover: () => recovery.recover(),
     async close() {
