@@ -4,6 +4,7 @@ import type { Checkpoint, Envelope, Orchestration, Run, RunMode, Step } from '..
 import { jobIdOf, receiptSchema } from '../contract/index.ts';
 import { isJsonObject, type Json } from '../json.ts';
 import {
+  BadReferenceError,
   checkpointStep,
   type ErrorInfo,
   findRun,
@@ -45,7 +46,7 @@ async function readDetails(runs: Runs, record: RunRecord): Promise<RunDetails> {
     steps: [...steps, ...checkpoints.map((checkpoint) => stepView(checkpointStep(checkpoint)))].sort(byPlace),
     checkpoints: await Promise.all(open.map((checkpoint) => checkpointView(runs, record.id, checkpoint))),
     input: unescapeReserved(input ?? null),
-    output: unescapeReserved(output ?? null),
+    output: unescapeReserved(await whole(runs, record.id, output ?? null)),
     error: record.error ? errorView(record.error) : null,
     undo: undoView(record.report ?? null),
   };
@@ -130,6 +131,16 @@ async function readSteps(runs: Runs, runId: string): Promise<Step[]> {
   return Promise.all(records.map(async (step) => stepView(step, await childOf(runs, step))));
 }
 
+/** With what was stored for its size in its place; what another run stored, or is gone, stays a reference. */
+async function whole(runs: Runs, runId: string, value: Json): Promise<Json> {
+  try {
+    return await loadStored(runs.blobs, runId, value);
+  } catch (error) {
+    if (error instanceof BadReferenceError) return value;
+    throw error;
+  }
+}
+
 function byPlace(a: Step, b: Step): number {
   return a.at < b.at ? -1 : 1;
 }
@@ -142,7 +153,7 @@ async function checkpointView(runs: Runs, runId: string, checkpoint: RunCheckpoi
     id,
     step_id: step,
     title,
-    prompt: prompt === undefined ? null : unescapeReserved(await loadStored(runs.blobs, runId, prompt)),
+    prompt: prompt === undefined ? null : unescapeReserved(await whole(runs, runId, prompt)),
     options: options ?? null,
     fields: fields ?? null,
     allow: DECISIONS.filter((decision) => allow.includes(decision)),

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Json } from '../../shared/json.ts';
-import { type Mock, ok, rejected, type WorldOptions } from '../semantics/world.ts';
+import { lost, type Mock, ok, rejected, type WorldOptions } from '../semantics/world.ts';
 import { createServiceWorld, ME, type ServiceWorld, SOURCE } from './world.ts';
 
 let world: ServiceWorld;
@@ -76,4 +76,160 @@ describe('a retry', () => {
     const reused = again.steps.filter((step) => step.reused);
     expect(reused).toHaveLength(done.length);
   });
+
+  test('of a retry goes on from both', async () => {
+    const broken = new Set(['l', 'end']);
+    await open(file(SEQUENCE), { mock: ({ step }) => (broken.has(step) ? rejected() : ok({ v: step })) });
+    const fresh = callsSince();
+    const first = await world.settled({ input: INPUT });
+    await retry(first.job_id).then(() => broken.delete('l'));
+    const third = await retry(first.job_id);
+    broken.clear();
+    fresh();
+
+    const last = await retry(first.job_id);
+
+    expect(third).toMatchObject({ status: 'failed', run: { attempt: 3 } });
+    expect(last).toMatchObject({ status: 'completed', job_id: first.job_id, run: { attempt: 4, retry_of: third.run_id } });
+    expect(fresh()).toEqual(['end']);
+    expect((await world.get(first.run_id)).job).toMatchObject({ run_id: last.run_id, status: 'completed' });
+    expect((await world.get(first.job_id)).run_id).toBe(last.run_id);
+  });
+
+  test('calls again what is asked for otherwise', async () => {
+    let answer = 1;
+    const steps = `${call('clock')}${call('a', '{ at: "{{ .run.id }}" }')}${call('end')}`;
+    await open(file(steps), { mock: ({ step }) => (step === 'end' && answer === 1 ? rejected() : ok({ v: answer })) });
+    const fresh = callsSince();
+    const failed = await world.settled();
+    fresh();
+
+    answer = 2;
+    await retry(failed.run_id);
+
+    expect(fresh()).toEqual(['a', 'end']);
+  });
+
+  test.each<[string, string, Mock, string[]]>([
+    ['something was undone', call('a', null, true), ({ step }) => (step === 'end' ? rejected() : undefined), ['a', 'end']],
+    [
+      'something is in doubt',
+      call('a', null, false, ', on_error: continue'),
+      ({ step }) => (step === 'end' ? rejected() : lost()),
+      ['a', 'end'],
+    ],
+    [
+      'an undo failed',
+      call('a', null, true),
+      ({ step, kind }) => (step === 'end' || kind === 'undo' ? rejected() : undefined),
+      ['a', 'end'],
+    ],
+  ])('begins anew when %s', async (_why, steps, mock, expected) => {
+    let down = true;
+    await open(file(`${steps}${call('end')}`), { mock: (request) => (down ? mock(request) : undefined) });
+    const fresh = callsSince();
+    const failed = await world.settled();
+    fresh();
+
+    down = false;
+    expect(await retry(failed.run_id)).toMatchObject({ status: 'completed', run: { attempt: 2 } });
+    expect(fresh()).toEqual(expected);
+  });
+
+  test('reads large results of the run before as its own', async () => {
+    let down = true;
+    const large = { v: 'x'.repeat(100_000), small: 1 };
+    const steps = `${call('a', null, false, ', output: big')}  - { id: b, service: s, method: /b, input: { all: "{{ .big }}", small: "{{ .big.small }}" } }\n${call('end')}`;
+    await open(file(steps), { mock: ({ step }) => (step === 'a' ? ok(large) : step === 'b' && down ? rejected() : ok({})) });
+    const fresh = callsSince();
+    const failed = await world.settled();
+    expect(failed.status).toBe('failed');
+    fresh();
+
+    down = false;
+    const again = await retry(failed.run_id);
+
+    expect(fresh()).toEqual(['b', 'end']);
+    expect(again).toMatchObject({ status: 'completed', output: { big: large } });
+    expect(world.calls.at(-2)?.input).toEqual({ all: large, small: 1 });
+    expect(JSON.stringify(await world.steps(again.run_id))).not.toContain(failed.run_id);
+  });
+
+  test('goes on within the sub-workflow that failed', async () => {
+    let down = true;
+    const kid = file(`${call('k1')}${call('k2')}`, 'kid');
+    const parent = file(`${call('a')}  - { id: done, workflow: other }\n  - { id: run_kid, workflow: kid }\n${call('end')}`);
+    await open([parent, kid, file(call('o1'), 'other')], { mock: ({ step }) => (down && step === 'k2' ? rejected() : ok({})) });
+    const fresh = callsSince();
+    const failed = await world.settled();
+    expect(fresh()).toEqual(['a', 'o1', 'k1', 'k2']);
+
+    down = false;
+    const again = await retry(failed.run_id);
+
+    expect(again).toMatchObject({ status: 'completed' });
+    expect(fresh()).toEqual(['k2', 'end']);
+  });
+
+  test('asks no checkpoint and waits for no callback that was answered', async () => {
+    let down = true;
+    const steps =
+      '  - { id: ask, checkpoint: { title: Well?, timeout: 10m }, output: said }\n' +
+      '  - { id: back, service: s, method: /back, await: callback, input: { url: "{{ callback.url }}" }, timeout: 10m, output: got }\n' +
+      call('end', '{ said: "{{ .said.decision }}", got: "{{ .got.v }}" }');
+    await open(file(steps), { mock: ({ step }) => (down && step === 'end' ? rejected() : ok({})) });
+    const waiting = await world.settled();
+    await world.drive(world.service.resolveCheckpoint(ME, SOURCE, waiting.run_id, waiting.pending_checkpoint?.id ?? '', {}));
+    await world.pass(1_000);
+    const url = (world.calls[0]?.input as { url: string } | undefined)?.url ?? '';
+    await world.drive(world.service.answerCallback(SOURCE, url.split('/').at(-1) ?? '', { v: 9 }));
+    expect(await world.settle(waiting.run_id)).toMatchObject({ status: 'failed' });
+    const fresh = callsSince();
+    fresh();
+
+    down = false;
+    const again = await retry(waiting.run_id);
+
+    expect(again).toMatchObject({ status: 'completed', pending_checkpoints: [] });
+    expect(fresh()).toEqual(['end']);
+    expect(world.calls.at(-1)?.input).toEqual({ said: 'respond', got: 9 });
+    expect(again.steps.map(({ reused }) => reused)).toEqual([true, true, false]);
+  });
+
+  test('waits for calls that were in flight when the run failed', async () => {
+    let down = true;
+    const steps = `  - id: both\n    parallel:\n    ${call('slow')}    ${call('quick')}${call('end')}`;
+    await open(file(steps), { mock: ({ step }) => (step === 'quick' && down ? rejected() : ok({}, step === 'slow' ? 2_000 : 0)) });
+    const failed = await world.settled();
+    const fresh = callsSince();
+    fresh();
+
+    down = false;
+    expect(await retry(failed.run_id)).toMatchObject({ status: 'completed' });
+    expect(fresh()).toEqual(['quick', 'end']);
+  });
+
+  test('is one run when it is asked for by many, and refused where there is nothing to retry', async () => {
+    let down = true;
+    await open(file(call('a')), { mock: () => (down ? rejected() : ok({}, 1_000)) });
+    const { service, drive, refused } = world;
+    const failed = await world.settled();
+    down = false;
+
+    const accepted = await drive(Promise.all(Array.from({ length: 5 }, () => service.retry(ME, SOURCE, failed.run_id))));
+    const [first] = accepted;
+
+    expect(new Set(accepted.map(({ runId }) => runId)).size).toBe(1);
+    expect(await refused(() => service.retry(ME, SOURCE, failed.job_id))).toBe('conflict');
+    expect(await world.settle(first?.runId ?? '')).toMatchObject({ status: 'completed', run: { attempt: 2 } });
+    expect(await refused(() => service.retry(ME, SOURCE, failed.job_id))).toBe('conflict');
+    expect(await refused(() => service.retry(ME, SOURCE, failed.run_id))).toBe('conflict');
+    expect(world.log()).toEqual(['a', 'a']);
+  });
 });
+
+function call(id: string, input: string | null = null, undo = false, more = ''): string {
+  const given = input === null ? '' : `, input: ${input}`;
+  const undone = undo ? `, compensate: { service: s, method: /un${id} }` : '';
+  return `  - { id: ${id}, service: s, method: /${id}${given}${undone}${more} }\n`;
+}
