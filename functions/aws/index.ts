@@ -14,3 +14,4 @@ export { observed } from './observe-step.ts';
 export { createHide, createStartQueue, createUndoLetters } from './queue.ts';
 export { createRecords, OPTIONAL_RECORD_SETTINGS, RECORD_SETTINGS, type RecordConfig, type Records } from './records.ts';
 export { type AwsService, createAwsService, OPTIONAL_SERVICE_SETTINGS, SERVICE_SETTINGS, type ServiceConfig } from './service.ts';
+export { type AwsLambda, type Handle, type ResponseMetadata, type StreamedHandler, streamed } from './streaming.ts';

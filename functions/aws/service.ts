@@ -5,7 +5,8 @@
 
 import { type Audit, createAudit } from '../../shared/audit/index.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { type Bus, type Catalog, createService, type Queue, type Service } from '../../shared/orchestrate/index.ts';
+import { createKeys, type Keys } from '../../shared/keys/index.ts';
+import { type Bus, createService, type Queue, type Service } from '../../shared/orchestrate/index.ts';
 import { ENV } from '../../shared/protocol/environment.ts';
 import type { Runs } from '../../shared/runs/index.ts';
 import { createRecorder, type Recorder, UndoError } from '../recorder/index.ts';
@@ -21,6 +22,9 @@ import { createUndoNotice, type Observer } from './observe.ts';
 import { createStartQueue } from './queue.ts';
 import { createRecords, OPTIONAL_RECORD_SETTINGS, RECORD_SETTINGS } from './records.ts';
 
+/** Requests a minute of a key that was made without saying: well above what a person or a page does, well below what takes the table's breath. */
+const DEFAULT_RATE_LIMIT = 6_000;
+
 export const SERVICE_SETTINGS = RECORD_SETTINGS;
 export const OPTIONAL_SERVICE_SETTINGS = [...OPTIONAL_RECORD_SETTINGS, 'auditSecret', 'startQueueUrl', 'undoDeadLetterUrl', 'bus'] as const;
 
@@ -30,8 +34,9 @@ export interface AwsService {
   service: Service;
   recorder: Recorder;
   audit: Audit;
+  keys: Keys;
   runs: Runs;
-  catalog: AwsCatalog | undefined;
+  catalog: AwsCatalog;
   executions: AwsExecutions;
   bus: Bus;
   ids: ReturnType<typeof systemIds>;
@@ -39,7 +44,7 @@ export interface AwsService {
 
 export function createAwsService(config: ServiceConfig, clients: AwsClients, clock: Clock, observer: Observer): AwsService {
   const { auditSecret, startQueueUrl, bus } = config;
-  const { runs, catalog } = createRecords(config, clients, clock);
+  const { runs, catalog = NO_CATALOG } = createRecords(config, clients, clock);
   const ids = systemIds();
   const audit = createAudit({
     store: runs.store,
@@ -49,18 +54,18 @@ export function createAwsService(config: ServiceConfig, clients: AwsClients, clo
   const executions = createExecutions({
     sfn: clients.sfn,
     clock,
-    undoArn: async (workflow) => (await catalog?.find(workflow))?.undoArn ?? undefined,
+    undoArn: async (workflow) => (await catalog.find(workflow))?.undoArn ?? undefined,
   });
   const recorder = createRecorder({
     runs,
     executions: executions.recovery,
     notify: createUndoNotice(observer, clients, config.undoDeadLetterUrl),
-    isUndoMachine: async (arn) => arn.endsWith('-undo') || ((await catalog?.isUndo(arn)) ?? false),
+    isUndoMachine: async (arn) => arn.endsWith('-undo') || (await catalog.isUndo(arn)),
   });
   const queue: Queue = startQueueUrl === undefined ? { send: () => refuse('startQueueUrl') } : createStartQueue(clients.sqs, startQueueUrl);
   const service = createService({
     runs,
-    catalog: catalog ?? NO_CATALOG,
+    catalog,
     executions,
     queue,
     feed: createEventFeed({ runs, clock }),
@@ -72,6 +77,7 @@ export function createAwsService(config: ServiceConfig, clients: AwsClients, clo
     service,
     recorder,
     audit,
+    keys: createKeys({ store: runs.store, clock, ids, defaultRateLimit: DEFAULT_RATE_LIMIT }),
     runs,
     catalog,
     executions,
@@ -80,10 +86,12 @@ export function createAwsService(config: ServiceConfig, clients: AwsClients, clo
   };
 }
 
-const NO_CATALOG: Catalog = {
+const NO_CATALOG: AwsCatalog = {
   find: () => refuse('workflowsPath'),
   list: () => refuse('workflowsPath'),
   nameOf: () => refuse('workflowsPath'),
+  isUndo: () => refuse('workflowsPath'),
+  forget() {},
 };
 
 async function undoAgain(recorder: Recorder, runId: string): Promise<'begun' | UndoError['reason']> {

@@ -20,8 +20,8 @@ const work = createRecorderFunction({
   service,
   audit,
   describe: (executionArn) => executions.recovery.describe(executionArn),
-  catalog: { nameOf: async (arn) => catalog?.nameOf(arn) },
-  isUndoMachine: async (arn) => (await catalog?.isUndo(arn)) ?? false,
+  catalog,
+  isUndoMachine: (arn) => catalog.isUndo(arn),
   onRecovered(runIds) {
     if (runIds.length === 0) return;
     observer.count(METRIC.runRecovered, runIds.length);

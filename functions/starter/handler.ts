@@ -25,7 +25,7 @@ const { service, catalog } = createAwsService(config, clients, clock, observer);
 
 const start = createStarter({
   service,
-  catalog: { find: async (name) => catalog?.find(name) },
+  catalog,
   hide: createHide(clients.sqs, config.startQueueUrl),
   onRefusal(refusal, messageId, error) {
     if (refusal === 'throttled') observer.count(METRIC.startThrottled);

@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { EventBridgeEvent } from 'aws-lambda';
+import type { EventBridgeEvent, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { startFauxqs } from 'fauxqs';
 import { createEndpoint } from '../../local/endpoint/index.ts';
 import { createEngine, type Engine, type ExecutionStatusChange, type LambdaCall, type LambdaResult } from '../../local/engine/index.ts';
@@ -18,6 +18,7 @@ import { ENV, LIVE_ALIAS, type WorkflowParameter } from '../../shared/protocol/e
 import { openDatabase } from '../../shared/store/database.ts';
 import { parseWorkflow } from '../../shared/workflow/index.ts';
 import { startDynalite } from '../store/dynalite-server.ts';
+import { type GatewayRequest, type GatewayResponse, provideAwsLambda, request } from './gateway.ts';
 import { type JsonServices, startJsonServices } from './json-services.ts';
 import { type SfnFront, startSfnFront } from './sfn-front.ts';
 
@@ -47,7 +48,14 @@ export interface AwsWorld {
   loseEvents: boolean;
   /** Resolves when every status event that was told so far is recorded. */
   delivered(): Promise<void>;
-  invoke: { step: (message: Json) => Promise<Json>; checkpoint: (message: Json) => Promise<Json>; recorder: RecorderHandler };
+  invoke: {
+    step: (message: Json) => Promise<Json>;
+    checkpoint: (message: Json) => Promise<Json>;
+    recorder: RecorderHandler;
+    starter: (event: SQSEvent) => Promise<SQSBatchResponse>;
+  };
+  /** A request through API Gateway to ingress, or to stream where that answers. */
+  request(request: GatewayRequest): Promise<GatewayResponse>;
   /** ARN of a workflow's machine. */
   machine(workflow: string): string;
   close(): Promise<void>;
@@ -121,6 +129,10 @@ export async function startAws(texts: string[]): Promise<AwsWorld> {
   const step = await import('../../functions/step/handler.ts');
   const checkpoint = await import('../../functions/checkpoint/handler.ts');
   const recorder = await import('../../functions/recorder/handler.ts');
+  provideAwsLambda();
+  const ingress = await import('../../functions/ingress/handler.ts');
+  const stream = await import('../../functions/stream/handler.ts');
+  const starter = await import('../../functions/starter/handler.ts');
   const client = { region: REGION, endpoint: emulator, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
   const pending = new Set<Promise<void>>();
 
@@ -151,7 +163,9 @@ export async function startAws(texts: string[]): Promise<AwsWorld> {
       step: step.handler as unknown as (message: Json) => Promise<Json>,
       checkpoint: checkpoint.handler as unknown as (message: Json) => Promise<Json>,
       recorder: recorder.handler as RecorderHandler,
+      starter: starter.handler,
     },
+    request: (sent) => request(/\/run\/[^/]+\/events$/.test(sent.path) ? stream.handler : ingress.handler, sent),
     machine: (workflow) => machines.get(workflow) ?? '',
     async close() {
       await world.delivered();
