@@ -27,7 +27,8 @@ export interface MaestroProps {
   /** Folder of workflow files, relative to the current folder. They are compiled at synth; an invalid one fails it. */
   readonly workflows: string;
   /**
-   * Which Maestro this is: in the names of its metrics, and `secret.NAME` of a workflow is looked up as `/maestro/<name>/NAME`.
+   * Which Maestro this is, among all of the account and region: the name of its API and its bus, in its metrics, and `secret.NAME` of a workflow is
+   * looked up as `/maestro/<name>/NAME`. Letters, digits and "-", at most 100.
    * @default - the stack's name, and the construct's path in the stack
    */
   readonly name?: string;
@@ -115,7 +116,7 @@ export class Maestro extends Construct {
   constructor(scope: Construct, id: string, props: MaestroProps) {
     super(scope, id);
     const compiled = compileWorkflows(props.workflows);
-    const name = props.name ?? defaultName(this);
+    const name = checkedName(props.name ?? defaultName(this));
     const { logRetention = RetentionDays.ONE_MONTH, removalPolicy = RemovalPolicy.RETAIN, env = {} } = props;
     const functions = makeFunctions(this, { logRetention, maxStreams: props.maxStreams ?? DEFAULT_STREAMS, network: props.network });
     const { step, checkpoint, starter } = functions;
@@ -125,8 +126,8 @@ export class Maestro extends Construct {
       encryptionKey: props.encryptionKey,
     });
     const queues = new Queues(this, 'Queues', { starterTimeout: starter.timeout });
-    const events = new Events(this, 'Events', { queues });
-    const api = new Api(this, 'Api', { logRetention, accountLogRole: props.accountLogRole ?? false });
+    const events = new Events(this, 'Events', { name, queues });
+    const api = new Api(this, 'Api', { name, logRetention, accountLogRole: props.accountLogRole ?? false });
     const path = `/maestro-workflows/${name}`;
     const workflows = new Workflows(this, 'Workflows', { compiled, step, checkpoint, bus: events.bus, logRetention, path });
 
@@ -196,6 +197,11 @@ export class Maestro extends Construct {
   metricFailedUndos(period?: Duration): Metric {
     return this.#observability.metric(METRIC.undoFailed, period);
   }
+}
+
+function checkedName(name: string): string {
+  if (/^[A-Za-z0-9-]{1,100}$/.test(name)) return name;
+  throw new Error(`name: found "${name}", expected letters, digits and "-", at most 100. Give another \`name\`.`);
 }
 
 /** `<stack>-<path in the stack>`: two Maestros in one stack, or one in each of two, have names of their own. */

@@ -36,6 +36,8 @@ const BURST = 2_000;
 const GRACE_SECONDS = 2;
 
 export interface ApiProps {
+  /** Metrics of an API are found by its name. */
+  readonly name: string;
   readonly logRetention: RetentionDays;
   /** Also let API Gateway write logs at all: a setting of the account and region. */
   readonly accountLogRole: boolean;
@@ -48,10 +50,11 @@ export class Api extends Construct {
   /** Of the access log. */
   readonly accessLogs: LogGroup;
 
-  constructor(scope: Construct, id: string, { logRetention, accountLogRole }: ApiProps) {
+  constructor(scope: Construct, id: string, { name, logRetention, accountLogRole }: ApiProps) {
     super(scope, id);
     this.accessLogs = new LogGroup(this, 'AccessLogs', { retention: logRetention, removalPolicy: RemovalPolicy.DESTROY });
     this.api = new RestApi(this, 'Rest', {
+      restApiName: name,
       description: 'Maestro',
       endpointTypes: [EndpointType.REGIONAL],
       cloudWatchRole: false,

@@ -2,7 +2,7 @@
 // empty table.
 
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { AttributeType, Billing, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, BillingMode, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -23,7 +23,7 @@ export interface DataProps {
 }
 
 export class Data extends Construct {
-  readonly table: TableV2;
+  readonly table: Table;
   readonly bucket: Bucket;
   readonly auditSecret: Secret;
   readonly #retentionDays: number;
@@ -34,14 +34,15 @@ export class Data extends Construct {
     const retained = removalPolicy !== RemovalPolicy.DESTROY;
     this.#retentionDays = retentionDays;
     this.#key = encryptionKey;
-    this.table = new TableV2(this, 'Table', {
+    this.table = new Table(this, 'Table', {
       partitionKey: { name: 'pk', type: AttributeType.STRING },
       sortKey: { name: 'sk', type: AttributeType.STRING },
-      billing: Billing.onDemand(),
+      billingMode: BillingMode.PAY_PER_REQUEST,
       // The attribute that shared/store/dynamodb writes.
       timeToLiveAttribute: 'ttl',
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      encryption: encryptionKey ? TableEncryptionV2.customerManagedKey(encryptionKey) : TableEncryptionV2.awsManagedKey(),
+      encryption: encryptionKey ? TableEncryption.CUSTOMER_MANAGED : TableEncryption.AWS_MANAGED,
+      ...(encryptionKey ? { encryptionKey } : {}),
       deletionProtection: retained,
       removalPolicy,
     });

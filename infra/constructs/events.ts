@@ -25,6 +25,8 @@ const MACHINES_PER_RULE = 11;
 const RETRY = { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 };
 
 export interface EventsProps {
+  /** A bus has to have a name. */
+  readonly name: string;
   readonly queues: Queues;
 }
 
@@ -33,9 +35,9 @@ export class Events extends Construct {
   readonly #queues: Queues;
   #schedules: { group: CfnScheduleGroup; role: Role } | undefined;
 
-  constructor(scope: Construct, id: string, { queues }: EventsProps) {
+  constructor(scope: Construct, id: string, { name, queues }: EventsProps) {
     super(scope, id);
-    this.bus = new EventBus(this, 'Bus', { description: "Maestro's own events, and those that its API takes" });
+    this.bus = new EventBus(this, 'Bus', { eventBusName: name, description: "Maestro's own events, and those that its API takes" });
     this.#queues = queues;
     this.#letRulesSend(queues.start, queues.triggerDeadLetters, queues.recorderDeadLetters);
   }

@@ -1,0 +1,74 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ofType, ROOT, readTemplate } from './support.ts';
+
+/** `list` makes the template as `synth` does, without the bundles. As a shell that never heard of AWS, behind a proxy that leads nowhere. */
+function cdk(...args: string[]): SpawnSyncReturns<string> & { out: string } {
+  const out = mkdtempSync(join(tmpdir(), 'maestro-cdk-'));
+  const env: NodeJS.ProcessEnv = {
+    HOME: out,
+    PATH: [join(ROOT, 'node_modules', '.bin'), dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter),
+    HTTP_PROXY: 'http://127.0.0.1:9',
+    HTTPS_PROXY: 'http://127.0.0.1:9',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  };
+  const result = spawnSync('cdk', [...args, '--output', out], { cwd: ROOT, env, encoding: 'utf8', timeout: 60_000 });
+  return { ...result, out };
+}
+
+describe('cdk synth', () => {
+  it('needs no argument, no account and no network, and bundles every function', () => {
+    const { status, stderr, out } = cdk('synth', '--quiet');
+
+    expect(status, stderr).toBe(0);
+    const template = readTemplate(join(out, 'Maestro.template.json'));
+    const functions = ofType(template, 'AWS::Lambda::Function');
+    const bundles = readdirSync(out).filter((name) => name.startsWith('asset.') && existsSync(join(out, name, 'index.mjs')));
+    expect(functions).toHaveLength(6);
+    expect(bundles).toHaveLength(6);
+    for (const bundle of bundles) expect(readdirSync(join(out, bundle)).sort()).toEqual(['index.mjs', 'index.mjs.map']);
+    expect(Object.keys(template.outputs).sort()).toEqual(['ApiUrl', 'FirstKey', 'SecretsPath']);
+    expect(JSON.parse(readFileSync(join(out, 'validation-report.json'), 'utf8'))).toMatchObject({ pluginReports: [] });
+  });
+
+  it('takes another folder of workflows', () => {
+    const { status, stderr, out } = cdk('list', '-c', 'workflows=test/infra/workflows');
+
+    expect(status, stderr).toBe(0);
+    expect(ofType(readTemplate(join(out, 'Maestro.template.json')), 'AWS::SSM::Parameter')).toHaveLength(4);
+  });
+
+  it('ends with the diagnostics of all invalid files, as `maestro validate` prints them', () => {
+    const { status, stderr } = cdk('synth', '--quiet', '-c', 'workflows=test/infra/broken');
+    const validated = spawnSync('node', ['bin/maestro.js', 'validate', 'test/infra/broken'], { cwd: ROOT, encoding: 'utf8' });
+
+    const told = validated.stderr.split('\n').filter((line) => / (?:error|warning) MST\d+ /.test(line));
+
+    expect(status).toBe(1);
+    expect(told.length).toBeGreaterThan(3);
+    for (const line of told) expect(stderr).toContain(line);
+    expect(told.join('\n')).toMatch(/MST2301 step "one" runs the workflow "nowhere"/);
+  });
+
+  it('says so when there is no such folder', () => {
+    const { status, stderr } = cdk('synth', '--quiet', '-c', 'workflows=test/infra/nothing');
+
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/there is no folder .*test\/infra\/nothing; expected a folder of workflow files/);
+  });
+
+  it('works for the app of somebody else that imports the construct', () => {
+    const { status, stderr, out } = cdk('list', '--app', 'node examples/cdk-app/app.ts');
+
+    expect(status, stderr).toBe(0);
+    const template = readTemplate(join(out, 'Shop.template.json'));
+    expect(ofType(template, 'AWS::StepFunctions::StateMachine').map(([, { path }]) => path)).toEqual([
+      'Maestro/Workflows/restock/Undo/Machine',
+      'Maestro/Workflows/restock/Machine/Machine',
+    ]);
+    expect(Object.keys(template.outputs)).toContain('MaestroUrl');
+  });
+});
