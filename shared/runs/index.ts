@@ -61,6 +61,7 @@ export {
   endRun,
   ensureRun,
   ForeignRunError,
+  findEarlier,
   findReusable,
   findRun,
   findRunId,

@@ -2,6 +2,7 @@
 
 import type { Json, JsonObject } from '../json.ts';
 import type { RunLink, RunRef, UndoSpec } from '../protocol/step-message.ts';
+import type { Key } from '../store/index.ts';
 import {
   allRunsPartition,
   executionKey,
@@ -240,9 +241,19 @@ async function inherited(runs: Runs, { run, at }: NonNullable<RunLink['parent']>
  * Undefined for a run that goes on from none.
  */
 export async function findReusable(runs: Runs, run: RunRecord, at: string): Promise<{ runId: string; step: StepRecord } | undefined> {
+  const found = await findEarlier(runs, run, (id) => stepKey(id, at));
+  return found && { runId: found.runId, step: asStep(found.body) };
+}
+
+/** The item of a key in the nearest of the runs that this one goes on from. */
+export async function findEarlier(
+  runs: Runs,
+  run: RunRecord,
+  keyIn: (runId: string) => Key,
+): Promise<{ runId: string; body: JsonObject } | undefined> {
   for (let from = run.reuse; from !== undefined; ) {
-    const [before, step] = await runs.store.read([runRecordKey(from), stepKey(from, at)]);
-    if (step) return { runId: from, step: asStep(step) };
+    const [before, body] = await runs.store.read([runRecordKey(from), keyIn(from)]);
+    if (body) return { runId: from, body };
     from = before ? asRun(before).reuse : undefined;
   }
   return undefined;

@@ -233,9 +233,13 @@ describe('a run that goes on from another', () => {
     await expect(resolveCheckpoint(world.runs, id, checkpointId(id, '0001'), {}, 'key_2')).rejects.toMatchObject({ reason: 'resolved' });
   });
 
-  it('that is retried in turn has it from there', async () => {
+  it.each(['was asked', 'did not come so far'])('that is retried in turn has it too, where it %s', async (how) => {
     const world = await answered();
-    await retried(world);
+    if (how === 'was asked') await retried(world);
+    else {
+      await createRun(world.runs, { run, workflow: 'order' });
+      await world.runs.store.update(runRecordKey(id), { set: { reuse: RUN_ID } });
+    }
     const third = otherRun('third');
     await createRun(world.runs, { run: third.run, workflow: 'order' });
     await world.runs.store.update(runRecordKey(third.id), { set: { reuse: id } });
