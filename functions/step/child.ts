@@ -16,6 +16,7 @@ import {
   owed,
   type RunRecord,
   readValue,
+  reopenForParent,
   requestCancel,
   resolveLate,
   runKeyOf,
@@ -43,6 +44,12 @@ export async function undoChild(context: StepContext, message: ChildMessage): Pr
   if (!record) return nothing;
   const step = stepBody && asStep(stepBody);
   if (step && owed(step, record.round ?? 1) === 'nothing') return nothing;
+  const pass = `${run.id}/${undoPass(record)}`;
+  if (step?.child !== undefined) {
+    const begun = await findRun(runs, step.child);
+    // Asked again: whoever began it may have died before it was started.
+    if (begun?.status === 'compensating' && begun.reopenedIn === pass) return startUndo(begun, message);
+  }
   const child = step?.child === undefined ? undefined : await ended(context, message, step.child);
   if (!child || !step) {
     await stopUnseen(context, message);
@@ -75,6 +82,10 @@ async function decide(
     return nothing;
   }
   if (child.status === 'compensation_failed') {
+    // Its undo was tried in its own time; in a later round of this run it is tried again.
+    const pass = `${run.id}/${undoPass(record)}`;
+    const later = (record.round ?? 1) > 1 && !child.link?.undo && child.reopenedIn !== pass;
+    if (later && (await reopenForParent(context.runs, child, pass))) return startUndo(child, message);
     const undoFailure = {
       error: 'Maestro.Lost',
       message: JSON.stringify({ message: `the sub-workflow's run ${child.id} has undos that failed` }),

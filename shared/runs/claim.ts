@@ -4,6 +4,7 @@ import type { JsonObject } from '../json.ts';
 import type { RawError } from '../protocol/step-message.ts';
 import { failureFields } from './error-info.ts';
 import { runRecordKey } from './keys.ts';
+import { reopenList } from './open-list.ts';
 import { asRun, isFinal, type RunRecord } from './records.ts';
 import type { Runs } from './runs.ts';
 
@@ -45,6 +46,27 @@ export async function claimForChain(runs: Runs, run: RunRecord, error: RawError 
     if (!again) return undefined;
     seen = asRun(again);
   }
+}
+
+/**
+ * Begins another round of the undo of a run that ended with something left, for the chain of the run that started it. False when it is not so
+ * (any more).
+ * @param pass of that chain (`undoPass`): written down, so that who asks again sees that it was begun
+ */
+export async function reopenForParent(runs: Runs, run: RunRecord, pass: string): Promise<boolean> {
+  // On the list first: if the chain dies, the sweep goes on with it.
+  await reopenList(runs, run);
+  const round = (run.round ?? 1) + 1;
+  const claimUntilMs = runs.clock.now() + CLAIM_MS;
+  const set: JsonObject = { status: 'compensating', claimBy: CHAIN, claimUntilMs, round, reported: false, late: false, undoStarts: 0 };
+  const body = await runs.store.update(
+    runRecordKey(run.id),
+    { set: { ...set, undoBegun: true, undoExecution: null, reopenedIn: pass } },
+    { equals: { status: 'compensation_failed', round: run.round ?? null } },
+  );
+  if (!body) return false;
+  await runs.append(run.id, 'compensation.started', { error: run.error?.error ?? null }, run.deadlineMs);
+  return true;
 }
 
 /** Names one pass of undo states over a run: of a round, and of the undo machine that was started in it. */

@@ -21,7 +21,7 @@ export {
   settleWaiting,
 } from './checkpoints.ts';
 export { childStatuses } from './child-statuses.ts';
-export { CLAIM_MS, claimForChain, undoPass } from './claim.ts';
+export { CLAIM_MS, claimForChain, reopenForParent, undoPass } from './claim.ts';
 export { errorInfo, failureFields } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';
 export { type DoneOptions, loadUndo, writeDone } from './finish-step.ts';

@@ -93,6 +93,8 @@ export const runRecordSchema = z.looseObject({
   claimUntilMs: time.optional(),
   /** Counts the undos: an undo that failed for good is tried again only in a later round. */
   round: z.number().optional(),
+  /** The pass (`<parent>/<round>/<undo>`) of a parent's undo that has begun this run's undo again. */
+  reopenedIn: z.string().optional(),
   /** The undo has reported its end. */
   reported: z.boolean().optional(),
   report: json.optional(),

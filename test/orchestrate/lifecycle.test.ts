@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { envelopeSchema } from '../../shared/contract/index.ts';
+import { envelopeSchema, type ResolveRequest } from '../../shared/contract/index.ts';
 import type { RunEvent } from '../../shared/runs/index.ts';
 import { ok, rejected, type WorldOptions } from '../semantics/world.ts';
 import { createServiceWorld, ME, type ServiceWorld, SOURCE } from './world.ts';
@@ -89,12 +89,37 @@ describe('another undo', () => {
   });
 });
 
+describe('another undo of a run whose sub-workflow could not be undone', () => {
+  const STEPS = `${CALL('p')}  - { id: sub, workflow: kid }\n${CALL('end', false)}`;
+  const KID = `${HEAD.replace('name: w', 'name: kid')}steps:\n${CALL('k1')}${CALL('k2')}`;
+
+  test.each([
+    ['undoes what the sub-workflow left', 1, 'compensated', ['k2', 'k1', 'p', 'k2']],
+    ['tells that it is left when it fails again', 2, 'compensation_failed', ['k2', 'k1', 'p', 'k2']],
+  ])('%s', async (_what, times, status, undos) => {
+    let left = times;
+    world = await createServiceWorld([`${HEAD}steps:\n${STEPS}`, KID], {
+      mock: ({ step, kind }) => (step === 'end' || (step === 'k2' && kind === 'undo' && left-- > 0) ? rejected('not now') : ok({})),
+    });
+    const failed = await world.settled();
+    expect(failed).toMatchObject({ status: 'compensation_failed', undo: { left: [{ step: 'sub' }] } });
+
+    await world.drive(world.service.undo(ME, SOURCE, failed.run_id));
+    const again = await until(failed.run_id);
+
+    expect(again).toMatchObject({ status, undo: { left: status === 'compensated' ? [] : [{ step: 'sub' }] } });
+    expect(world.undos()).toEqual(undos);
+    const child = (await world.drive(world.service.list(ME, { workflow: 'kid' }))).data[0];
+    expect(child?.status).toBe(status);
+  });
+});
+
 describe('a checkpoint', () => {
   test('is shown while it is open and answered once, by whoever may', async () => {
     const { service, drive, refused, settled, settle } = await open(`${CALL('a')}${ASK}${CALL('b')}`);
     const waiting = await settled();
     const id = waiting.pending_checkpoint?.id ?? '';
-    const answer = (body: object, checkpoint = id) => service.resolveCheckpoint(ME, SOURCE, waiting.run_id, checkpoint, body);
+    const answer = (body: ResolveRequest, checkpoint = id) => service.resolveCheckpoint(ME, SOURCE, waiting.run_id, checkpoint, body);
 
     expect(envelopeSchema.shape.data.parse(waiting)).toEqual(waiting);
     expect(waiting).toMatchObject({
@@ -142,7 +167,7 @@ describe('a checkpoint', () => {
 
 describe('a callback', () => {
   test('is answered by its token alone, once; what answers it is in the audit', async () => {
-    const { service, drive, refused, pass, settle, parts } = await open(CALLBACK);
+    const { service, drive, refused, pass, settle, audit } = await open(CALLBACK);
     const id = await start();
     await pass(1_000);
     const input = world.calls[0]?.input as { url: string };
@@ -154,11 +179,7 @@ describe('a callback', () => {
     expect(await settle(id)).toMatchObject({ status: 'completed', output: { got: { v: 9 } } });
     expect(await refused(() => service.answerCallback(SOURCE, token, { v: 10 }))).toBeNull();
     expect((await world.get(id)).output).toEqual({ got: { v: 9 } });
-    const receipts = (
-      await drive(
-        (parts.audit as { list(tenant: string, o: object): Promise<{ data: { auth_mode: string }[] }> }).list('acme', { limit: 100 }),
-      )
-    ).data;
+    const receipts = (await drive(audit.list('acme', { limit: 100 }))).data;
     expect(receipts.map(({ auth_mode }) => auth_mode).sort()).toEqual(['api_key', 'callback']);
   });
 });

@@ -6,7 +6,7 @@ import { createLocalCatalog } from '../../local/service/catalog.ts';
 import { createLocalFeed } from '../../local/service/event-feed.ts';
 import { createLocalExecutions } from '../../local/service/executions.ts';
 import { workflowFiles } from '../../local/service/workflow-files.ts';
-import { createAudit } from '../../shared/audit/index.ts';
+import { type Audit, createAudit } from '../../shared/audit/index.ts';
 import { compile } from '../../shared/compiler/index.ts';
 import type { Envelope, ErrorCode, RunRequest } from '../../shared/contract/index.ts';
 import { ApiError } from '../../shared/contract/index.ts';
@@ -25,6 +25,7 @@ export const ME = callerOf('acme');
 export interface ServiceWorld extends Omit<World, 'get'> {
   service: Service;
   parts: ServiceParts;
+  audit: Audit;
   /** Ids of runs that were sent to the queue, in order. */
   queued: string[];
   /** Starts a run of the first file and waits until it has ended or waits at a checkpoint. */
@@ -50,13 +51,14 @@ export async function createServiceWorld(
   const { executions, recorder, cancellations, watch, ids } = runtime.parts;
   const queued: string[] = [];
   let secrets = 0;
+  const audit = createAudit({ store: runtime.runs.store, clock, key: { sign: async (text) => `signed ${text.length}` } });
   const whole: ServiceParts = {
     runs: runtime.runs,
     catalog: createLocalCatalog({ registry: runtime.registry, files: workflowFiles(null) }),
     executions: createLocalExecutions(runtime.engine, executions),
     queue: { send: async (id) => void queued.push(id) },
     feed: createLocalFeed(runtime.runs, watch, clock),
-    audit: createAudit({ store: runtime.runs.store, clock, key: { sign: async (text) => `signed ${text.length}` } }),
+    audit,
     ids: { id: (prefix) => `${prefix}${ids.runId(clock.now()).slice('run'.length)}`, secret: () => `secret-${++secrets}` },
     async undoAgain(runId) {
       try {
@@ -82,6 +84,7 @@ export async function createServiceWorld(
     ...world,
     service,
     parts,
+    audit,
     queued,
     settle,
     async settled(request = {}, caller = ME) {
