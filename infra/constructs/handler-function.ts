@@ -13,25 +13,13 @@ import { type BundlingOptions, LogLevel, NodejsFunction, OutputFormat } from 'aw
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { LIVE_ALIAS } from '../../shared/protocol/environment.ts';
+import { BUNDLING } from './bundling.ts';
 import { allow, serviceRole } from './policies.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** CommonJS packages inside an ES module still call `require` for Node's own modules. */
-const REQUIRE_BANNER = "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);";
-
-/** How handlers are bundled: one ES module with everything in it, the AWS SDK too, so that what was tested is what runs. */
-export const BUNDLING: BundlingOptions = {
-  format: OutputFormat.ESM,
-  target: 'node24',
-  minify: true,
-  sourceMap: true,
-  sourcesContent: false,
-  bundleAwsSDK: true,
-  mainFields: ['module', 'main'],
-  banner: REQUIRE_BANNER,
-  logLevel: LogLevel.WARNING,
-};
+/** The AWS SDK is bundled as well: Lambda's own copy changes under a function. */
+const NODEJS_BUNDLING: BundlingOptions = { ...BUNDLING, format: OutputFormat.ESM, bundleAwsSDK: true, logLevel: LogLevel.WARNING };
 
 /** A network that a function runs in. */
 export interface Network {
@@ -75,7 +63,7 @@ export class HandlerFunction extends Construct {
       entry,
       projectRoot: ROOT,
       depsLockFilePath: join(ROOT, 'package-lock.json'),
-      bundling: BUNDLING,
+      bundling: NODEJS_BUNDLING,
       description,
       timeout,
       memorySize,

@@ -1,0 +1,156 @@
+// How large the Lambdas are, and how long a fresh process takes until it can be called.
+//
+//   node bench/bundles.ts
+//
+// Not measured: what AWS adds to a cold start (fetching the code, starting the runtime), a slower processor (a Lambda of 512 MB has about a third of
+// a core), and the first connection to each service.
+
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { BUNDLING } from '../infra/constructs/bundling.ts';
+import { ENV } from '../shared/protocol/environment.ts';
+
+const ROOT = path.join(import.meta.dirname, '..');
+const ROUNDS = 15;
+
+export const HANDLERS = ['ingress', 'stream', 'step', 'checkpoint', 'recorder', 'starter'] as const;
+export type HandlerName = (typeof HANDLERS)[number];
+
+/** What must not be evaluated before it is needed, by a file of it that nothing but its use evaluates. */
+const LAZY: { [name: string]: RegExp } = {
+  grpc: /@grpc[\\/]grpc-js[\\/]build[\\/]src[\\/]index\.js$/,
+  lambda: /client-lambda[\\/]dist-es[\\/]LambdaClient\.js$/,
+  s3: /client-s3[\\/]dist-es[\\/]S3Client\.js$/,
+  secrets: /client-secrets-manager[\\/]dist-es[\\/]SecretsManagerClient\.js$/,
+  ssm: /client-ssm[\\/]dist-es[\\/]SSMClient\.js$/,
+  sqs: /client-sqs[\\/]dist-es[\\/]SQSClient\.js$/,
+  sfn: /client-sfn[\\/]dist-es[\\/]SFNClient\.js$/,
+  events: /client-eventbridge[\\/]dist-es[\\/]EventBridgeClient\.js$/,
+  dynamodb: /client-dynamodb[\\/]dist-es[\\/]DynamoDBClient\.js$/,
+};
+
+export interface Bundle {
+  file: string;
+  bytes: number;
+  gzipBytes: number;
+  /** Bytes of each package in the bundle, largest first. */
+  packages: [name: string, bytes: number][];
+}
+
+/**
+ * Bundles a handler as the CDK stack does.
+ * @param folder where the file is written
+ * @param options.traced the process that imports it says which of `LAZY` were evaluated
+ */
+export async function bundle(handler: HandlerName, folder: string, { traced = false } = {}): Promise<Bundle> {
+  const file = path.join(folder, `${handler}${traced ? '-traced' : ''}.mjs`);
+  const { metafile, outputFiles } = await build({
+    ...BUNDLING_OPTIONS,
+    absWorkingDir: ROOT,
+    entryPoints: [path.join('functions', handler, 'handler.ts')],
+    outfile: file,
+    metafile: true,
+    write: false,
+    plugins: traced ? [tracer] : [],
+  });
+  const { writeFile } = await import('node:fs/promises');
+  await Promise.all(outputFiles.map(({ path: name, contents }) => writeFile(name, contents)));
+  const [output] = Object.entries(metafile.outputs).filter(([name]) => name.endsWith('.mjs'));
+  const code = outputFiles.find(({ path: name }) => name.endsWith('.mjs'))?.contents ?? new Uint8Array();
+  return { file, bytes: code.length, gzipBytes: gzipSync(code).length, packages: packagesOf(output?.[1].inputs ?? {}) };
+}
+
+const BUNDLING_OPTIONS: BuildOptions = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: BUNDLING.target,
+  minify: BUNDLING.minify,
+  mainFields: BUNDLING.mainFields,
+  banner: { js: BUNDLING.banner },
+  sourcemap: BUNDLING.sourceMap,
+  sourcesContent: BUNDLING.sourcesContent,
+  logLevel: 'warning',
+};
+
+const tracer: Plugin = {
+  name: 'tracer',
+  setup({ onLoad }) {
+    for (const [name, filter] of Object.entries(LAZY)) {
+      onLoad({ filter }, async ({ path: file }) => {
+        const { readFile } = await import('node:fs/promises');
+        return { contents: `(globalThis.evaluated ??= []).push(${JSON.stringify(name)});\n${await readFile(file, 'utf8')}`, loader: 'js' };
+      });
+    }
+  },
+};
+
+function packagesOf(inputs: { [file: string]: { bytesInOutput: number } }): [string, number][] {
+  const sums = new Map<string, number>();
+  for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
+    const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? 'maestro';
+    sums.set(name, (sums.get(name) ?? 0) + bytesInOutput);
+  }
+  return [...sums].sort(([, a], [, b]) => b - a);
+}
+
+export interface Import {
+  ms: number;
+  /** Which of `LAZY` were evaluated; empty where the bundle is not traced. */
+  evaluated: string[];
+}
+
+/** Imports a bundle in a fresh process. */
+export async function importOnce(file: string): Promise<Import> {
+  const script = `
+    globalThis.awslambda = { streamifyResponse: (handler) => handler, HttpResponseStream: { from: (stream) => stream } };
+    const begun = performance.now();
+    const { handler } = await import(${JSON.stringify(pathToFileURL(file).href)});
+    const ms = performance.now() - begun;
+    if (typeof handler !== 'function') throw new Error('no handler');
+    console.log(JSON.stringify({ ms, evaluated: globalThis.evaluated ?? [] }));
+  `;
+  const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
+  for (const name of Object.values(ENV)) env[name] = 'x';
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env });
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Import;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'maestro-bundles-'));
+  try {
+    console.log('| function | minified | gzip | import, median | slowest | largest parts |\n| --- | --- | --- | --- | --- | --- |');
+    for (const handler of HANDLERS) {
+      const { file, bytes, gzipBytes, packages } = await bundle(handler, folder);
+      const times: number[] = [];
+      for (let round = 0; round < ROUNDS; round++) times.push((await importOnce(file)).ms);
+      const parts = packages.slice(0, 5).map(([name, size]) => `${name} ${kilobytes(size)}`);
+      const cells = [
+        handler,
+        kilobytes(bytes),
+        kilobytes(gzipBytes),
+        `${median(times).toFixed(0)} ms`,
+        `${Math.max(...times).toFixed(0)} ms`,
+      ];
+      console.log(`| ${[...cells, parts.join(', ')].join(' | ')} |`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function kilobytes(bytes: number): string {
+  return `${Math.round(bytes / 1_024)} KB`;
+}
+
+if (import.meta.main) await main();
