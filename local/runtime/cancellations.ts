@@ -1,7 +1,7 @@
 // Cancelled runs that go on: one that is in a task ends by itself, one that sits in a Wait has to be stopped. Which of the two it is can
 // change with every step that ends beside the Wait.
 
-import { type CancelExecutions, cancelRun, findRun, forceCancel, type Runs } from '../../shared/runs/index.ts';
+import { CancelError, type CancelExecutions, cancelRun, findRun, forceCancel, type Runs } from '../../shared/runs/index.ts';
 
 export interface Cancellations {
   /** Cancels a run and keeps an eye on it. @throws CancelError */
@@ -10,8 +10,10 @@ export interface Cancellations {
   force(runId: string): Promise<void>;
   /** To be told of every event that was written. */
   written(runId: string): void;
-  /** Keeps an eye on a run that an earlier process cancelled. */
+  /** Keeps an eye on a run that was cancelled by another way. */
   resume(runId: string): Promise<void>;
+  /** Carries out what is on record as cancelled: its tokens may not have been answered, or to an engine that did not know them yet. */
+  again(runId: string): Promise<void>;
 }
 
 export function createCancellations(runsOf: () => Runs, executions: CancelExecutions): Cancellations {
@@ -43,6 +45,13 @@ export function createCancellations(runsOf: () => Runs, executions: CancelExecut
     },
     async resume(runId) {
       watched.add(runId);
+      await stopWhereItWaits(runId);
+    },
+    async again(runId) {
+      watched.add(runId);
+      await cancelRun(runsOf(), executions, runId).catch((error: unknown) => {
+        if (!(error instanceof CancelError)) throw error;
+      });
       await stopWhereItWaits(runId);
     },
   };

@@ -42,7 +42,7 @@ export function createLocalRecovery({ runs, recorder, engine, clock, cancellatio
       await engine.recover();
       for (const run of open) await tellEnd(run);
       await recorder.sweep(clock.now());
-      for (const run of open) if (run.cancel) await cancellations.resume(run.id);
+      for (const run of open) if (run.cancel) await cancellations.again(run.id);
       const ids = new Set(open.map(({ id }) => id));
       const left = open.filter(({ link }) => link?.parent === undefined || !ids.has(link.parent.run));
       return left.map(({ id, workflow, status }) => ({ runId: id, workflow, status }));

@@ -65,7 +65,10 @@ it('lists and breakers of a folder without data are empty, and make none', async
   const runs = await maestro(['runs', '--json'], { cwd: files.path });
   const breakers = await maestro(['breakers', '--json'], { cwd: files.path });
 
-  expect([JSON.parse(runs.stdout), JSON.parse(breakers.stdout)]).toEqual([{ object: 'list', data: [], cursor: null }, { breakers: [] }]);
+  expect([JSON.parse(runs.stdout), JSON.parse(breakers.stdout)]).toEqual([
+    { object: 'list', data: [], cursor: null },
+    { object: 'list', data: [] },
+  ]);
   expect([runs.status, breakers.status]).toEqual([0, 0]);
   await expect(maestro(['runs'], { cwd: join(files.path) })).resolves.toMatchObject({ status: 0, stdout: '' });
 });

@@ -23,16 +23,18 @@ export interface Started {
   ended: Promise<Ended>;
   /** Resolves when what was printed so far (both streams) holds the text. */
   said(text: string): Promise<void>;
+  /** Resolves with the first line of standard output that holds the text. */
+  line(text: string): Promise<string>;
 }
 
 /** Starts `maestro` with these arguments. */
-export function startMaestro(args: string[], options: { cwd: string; input?: string }): Started {
+export function startMaestro(args: string[], options: { cwd: string; input?: string; timeoutMs?: number }): Started {
   if (!existsSync(join(ROOT, 'dist', 'cli.js')))
     throw new Error('dist/ is missing: these tests run the built command; run `npm run build` first');
   const child = spawn(NODE, [LAUNCHER, ...args], {
     cwd: options.cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: LONGEST_MS,
+    timeout: options.timeoutMs ?? LONGEST_MS,
     env: { ...process.env, NO_COLOR: '1' },
   });
   child.stdin.on('error', () => {});
@@ -52,20 +54,25 @@ export function startMaestro(args: string[], options: { cwd: string; input?: str
     heard();
   });
   const ended = new Promise<Ended>((resolve) => child.on('close', (status) => resolve({ status, stdout, stderr })));
+  const said = (text: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!`${stdout}${stderr}`.includes(text)) return;
+        listeners.delete(look);
+        resolve();
+      };
+      listeners.add(look);
+      look();
+      void ended.then(() => reject(new Error(`it ended without saying ${JSON.stringify(text)}; it said:\n${stdout}\n${stderr}`)));
+    });
   return {
     child,
     ended,
-    said: (text) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          if (!`${stdout}${stderr}`.includes(text)) return;
-          listeners.delete(look);
-          resolve();
-        };
-        listeners.add(look);
-        look();
-        void ended.then(() => reject(new Error(`it ended without saying ${JSON.stringify(text)}; it said:\n${stdout}\n${stderr}`)));
-      }),
+    said,
+    async line(text) {
+      await said(text);
+      return stdout.split('\n').find((each) => each.includes(text)) ?? '';
+    },
   };
 }
 
