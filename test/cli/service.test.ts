@@ -1,7 +1,8 @@
-// The commands against a `maestro dev` of the same machine, as processes: found through the data folder, and by URL and key.
+// The commands against a `maestro dev` that runs as a process: found through the data folder, and by URL and key.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { fiveCalls, folder, type MockService, maestro as run, type Started, saga, startMaestro, startService } from './support.ts';
+import { beginLine, type Done, line } from './remote-support.ts';
+import { fiveCalls, folder, type MockService, type Started, saga, startMaestro, startService } from './support.ts';
 
 let service: MockService;
 let files: ReturnType<typeof folder>;
@@ -40,7 +41,7 @@ steps:
 `;
 }
 
-const maestro = (...args: string[]): ReturnType<typeof run> => run(args, { cwd: files.path });
+const maestro = (...args: string[]): Promise<Done> => line(args, { cwd: files.path });
 const json = async (...args: string[]): Promise<{ [name: string]: unknown } & { data: never }> =>
   JSON.parse((await maestro(...args, '--json')).stdout);
 
@@ -101,14 +102,14 @@ it('a failed run is retried and cancelled', async () => {
   const failed = await maestro('run', 'saga');
   const [{ id }] = (await json('runs', '--workflow', 'saga', '--status', 'compensated')).data as [{ id: string }];
   const hold = service.hold('/b');
-  const retried = startMaestro(['retry', id, '--follow'], { cwd: files.path });
+  const retried = beginLine(['retry', id, '--follow'], { cwd: files.path });
   await hold.arrived;
   const [{ id: second, attempt }] = (await json('runs', '--workflow', 'saga', '--status', 'running')).data as [
     { id: string; attempt: number },
   ];
   const asked = await maestro('cancel', second, '--no-wait');
   hold.release();
-  const ended = await retried.ended;
+  const ended = await retried.done;
 
   expect(failed.stderr).toContain('undone, in this order: b, a');
   expect(attempt).toBe(2);
@@ -121,13 +122,13 @@ it('a failed run is retried and cancelled', async () => {
 it('what an undo left is undone again, and only what happens then is shown', async () => {
   const failed = await maestro('run', 'stuck');
   const [{ id }] = (await json('runs', '--status', 'compensation_failed')).data as [{ id: string }];
-  const before = service.log.filter((line) => line.includes('/fail-undo')).length;
+  const before = service.log.filter((text) => text.includes('/fail-undo')).length;
   const undone = await maestro('undo', id);
 
   expect(failed.stderr).toContain(`maestro undo ${id}`);
   expect(undone.status).toBe(1);
   expect(undone.stderr).toMatch(/^undoing, last step first.*\n✗ a .*undo failed/);
-  expect(service.log.filter((line) => line.includes('/fail-undo')).length).toBeGreaterThan(before);
+  expect(service.log.filter((text) => text.includes('/fail-undo')).length).toBeGreaterThan(before);
 });
 
 it('a key is made, is good for what it may do, and is refused once it is revoked', async () => {
@@ -162,7 +163,7 @@ it('an event starts the workflow that waits for it', async () => {
 
 it('a workflow is deployed and run', async () => {
   const other = folder({ 'later.yaml': 'name: later\nversion: "7"\nsteps:\n  - { id: pause, wait: 1ms }\noutput: { now: true }\n' });
-  const deployed = await run(['deploy', 'later.yaml', '--url', url, '--key', key], { cwd: other.path });
+  const deployed = await line(['deploy', 'later.yaml', '--url', url, '--key', key], { cwd: other.path });
   const ran = await maestro('run', 'later');
   other.remove();
 
