@@ -186,7 +186,7 @@ export class Maestro extends Construct {
 
   /**
    * Sends Maestro's own events somewhere.
-   * @param detailTypes such as `run.completed`; every event where they are left out
+   * @param detailTypes such as `maestro.run.completed`; every event where they are left out
    */
   onRunEvent(id: string, target: IRuleTarget, detailTypes?: readonly string[]): Rule {
     const pattern = { source: [EVENT_SOURCE], ...(detailTypes ? { detailType: [...detailTypes] } : {}) };

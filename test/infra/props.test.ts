@@ -97,14 +97,14 @@ describe("Maestro's own events", () => {
     const { template } = synthesise({
       build: (stack) => {
         const maestro = new Maestro(stack, 'Maestro', { workflows: WORKFLOWS });
-        maestro.onRunEvent('Failed', new EventBusTarget(new EventBus(stack, 'Mine') as IEventBus), ['run.failed']);
+        maestro.onRunEvent('Failed', new EventBusTarget(new EventBus(stack, 'Mine') as IEventBus), ['maestro.run.failed']);
         return [maestro];
       },
     });
 
     const [, rule] = ofType(template, 'AWS::Events::Rule').find(([, { path }]) => path === 'Maestro/Failed') ?? [];
 
-    expect(rule?.Properties['EventPattern']).toEqual({ source: ['maestro'], 'detail-type': ['run.failed'] });
+    expect(rule?.Properties['EventPattern']).toEqual({ source: ['maestro'], 'detail-type': ['maestro.run.failed'] });
   });
 });
 
