@@ -79,7 +79,7 @@ describe('an emit', () => {
 
   test('in a foreach is undone for each item, last first', async () => {
     const tell =
-      '{ id: tell, emit: { detail_type: told, detail: "{{ .item }}" }, compensate: { service: s, method: /untell, input: "{{ .item }}" } }';
+      '{ id: tell, emit: { detail_type: told, detail: { it: "{{ .item }}" } }, compensate: { service: s, method: /untell, input: "{{ .item }}" } }';
     const opened = await open(file(`  - id: each\n    foreach: "{{ .input.list }}"\n    steps:\n      - ${tell}\n${call('end')}`), {
       mock: failing,
     });

@@ -27,6 +27,8 @@ export interface WorldOptions {
   /** What the runtime takes to be no other process: a world over the data folder of an earlier one. */
   generation?: number;
   startMs?: number;
+  /** How runs end is told on the runtime's bus. */
+  announceEnds?: boolean;
 }
 
 export interface World {
@@ -98,6 +100,7 @@ export async function createWorld(files: string | string[], options: WorldOption
     onProblem: (error) => {
       throw error;
     },
+    announceEnds: options.announceEnds ?? false,
     holder: { version: 'test', role: 'test', urls: {} },
   });
   const registrations = workflows.toReversed().map((workflow) => {
