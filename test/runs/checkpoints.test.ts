@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCheckpointFunction } from '../../functions/checkpoint/index.ts';
 import { CHECKPOINT_ID } from '../../shared/contract/index.ts';
 import type { JsonObject } from '../../shared/json.ts';
@@ -11,11 +11,14 @@ import {
   expireCheckpoints,
   listCheckpoints,
   listOpenRuns,
+  markAnswered,
   readRun,
   requestCancel,
   resolveCheckpoint,
+  unansweredTokens,
 } from '../../shared/runs/index.ts';
 import { call, createWorld, RUN_ID, START, START_MS } from '../step/world.ts';
+import { type DynaliteServer, startDynalite } from '../store/dynalite-server.ts';
 import { type CheckpointWorld, checkpointWorld, HOUR, question } from './checkpoint-world.ts';
 
 const ID = checkpointId(RUN_ID, '0001');
@@ -367,6 +370,34 @@ describe('a checkpoint among the steps of its run', () => {
 
     const [checkpoint] = await listCheckpoints(world.runs, RUN_ID);
     expect(checkpoint && checkpointStep(checkpoint)).toMatchObject({ state: 'not_performed', letGo: true });
+  });
+});
+
+describe('on DynamoDB', () => {
+  let server: DynaliteServer;
+  beforeAll(async () => {
+    server = await startDynalite();
+  });
+  afterAll(() => server.close());
+
+  it('checkpoints open, are answered once, expire and are cancelled as they are on SQLite', async () => {
+    const world = checkpointWorld({ store: server.store() });
+    await world.ask({ options: [{ value: 'a', label: 'A' }], fields: { type: 'object' }, prompt: { deep: [1] } });
+    await world.ask({ at: '0002', token: 't2', timeout: 10 });
+    await world.ask({ at: '0003', token: 't3' });
+    expect((await readRun(world.runs, RUN_ID)).checkpointUntilMs).toBe(START_MS + 10_000);
+
+    const both = await Promise.allSettled([resolve(world, { option: 'a' }), resolve(world, { option: 'a' })]);
+    expect(both.map(({ status: settled }) => settled).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await unansweredTokens(world.runs, RUN_ID, 0)).toMatchObject([{ token: 'task-token-1', output: { answer: { option: 'a' } } }]);
+    await markAnswered(world.runs, RUN_ID, '0001');
+    expect(await unansweredTokens(world.runs, RUN_ID, 0)).toEqual([]);
+
+    world.clock.set(START_MS + 10_000);
+    await expireCheckpoints(world.runs, await readRun(world.runs, RUN_ID));
+    expect(await status(world)).toBe('waiting_checkpoint');
+    expect((await requestCancel(world.runs, RUN_ID)).tokens).toEqual([{ at: '0003', token: 't3' }]);
+    expect((await listCheckpoints(world.runs, RUN_ID)).map(({ state }) => state)).toEqual(['resolved', 'expired', 'cancelled']);
   });
 });
 
