@@ -7,8 +7,14 @@ import type { Access, RouteDefinition } from '../http/index.ts';
 import { ROUTES } from './routes/index.ts';
 
 const JSON_TYPE = 'application/json';
-/** As it is sent: answers may get further fields. */
-const JSON_SCHEMA = { io: 'input', unrepresentable: 'any' } as const;
+/** As it is sent: answers may get further fields. A format says it all; its pattern is only for validators without formats. */
+const JSON_SCHEMA = {
+  io: 'input',
+  unrepresentable: 'any',
+  override: ({ jsonSchema }) => {
+    if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+  },
+} as const satisfies Parameters<typeof z.toJSONSchema>[1];
 const COMPONENTS = '#/components/schemas/';
 
 const ACCESS: { readonly [access in Access]: string } = {

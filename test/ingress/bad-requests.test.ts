@@ -1,6 +1,7 @@
 // What is wrong with a request is told with the right status, and in one shape (`support.ts` holds every answer against it).
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApi } from '../../functions/ingress/index.ts';
 import { type Asked, type Bench, eventOf, openBench } from './support.ts';
 
 const RUN = '/api/v2/orchestrate/run';
@@ -254,9 +255,7 @@ describe('other answers', () => {
     const reported: unknown[] = [];
     const fault = new Error('the table secret-table is on fire');
     const broken = { ...bench.local.service, list: () => Promise.reject(fault) };
-    const { createApi } = await import('../../functions/ingress/index.ts');
-    const { service: _, ...parts } = bench.parts;
-    const api = createApi({ ...parts, service: broken, report: (error, about) => reported.push([error, about]) });
+    const api = createApi({ ...bench.parts, service: broken, report: (error, about) => reported.push([error, about]) });
     const { statusCode, body } = await api.handle(eventOf({ path: RUN, key: bench.key }));
 
     expect(statusCode).toBe(500);

@@ -86,6 +86,8 @@ export interface Bench {
   ask(asked: Asked): Promise<Answered>;
   /** `ask` of another API over the same service. */
   with(api: Partial<ApiOptions>): (asked: Asked) => Promise<Answered>;
+  /** `ask` of an API that is made of other parts. */
+  withParts(parts: ApiOptions): (asked: Asked) => Promise<Answered>;
   close(): Promise<void>;
 }
 
@@ -138,6 +140,10 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const keyFor = async (tenant: string, scopes: Scope[], rateLimit?: number): Promise<string> =>
     (await keys.create({ name: 'test', tenant, scopes, rateLimit: rateLimit ?? null })).key;
   const key = await keyFor('default', ['admin']);
+  const asking = (made: ApiOptions) => {
+    const other = createApi(made);
+    return async (asked: Asked) => check(asked, await other.handle(eventOf({ key, ...asked })));
+  };
   return {
     runtime,
     local,
@@ -147,11 +153,9 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     faults,
     callbacks,
     keyFor,
-    ask: async (asked) => check(asked, await api.handle(eventOf({ key, ...asked }))),
-    with(changed) {
-      const other = createApi({ ...parts, ...changed });
-      return async (asked) => check(asked, await other.handle(eventOf({ key, ...asked })));
-    },
+    ask: asking(parts),
+    with: (changed) => asking({ ...parts, ...changed }),
+    withParts: asking,
     async close() {
       await local.close();
       await runtime.close();
