@@ -84,8 +84,9 @@ export function makeFunctions(scope: Construct, { logRetention, maxStreams, netw
 export function grantAll(functions: Functions, parts: Parts, settings: Settings): void {
   const { data, queues, events, api, workflows } = parts;
   const { ingress, stream, step, checkpoint, recorder, starter } = functions;
-  for (const each of Object.values(functions)) {
-    each.setEnvironment(ENV.stack, settings.name);
+  for (const each of Object.values(functions)) each.setEnvironment(ENV.stack, settings.name);
+  data.grantReads(stream);
+  for (const each of [ingress, step, checkpoint, recorder, starter]) {
     data.grantRecords(each);
     // Machines have names that CloudFormation made: records say whose they are.
     workflows.grantCatalog(each);

@@ -69,15 +69,27 @@ export class Data extends Construct {
 
   /** Reads and writes records, and values that were too large for them. */
   grantRecords(to: HandlerFunction): void {
+    this.#grant(to, ['BatchGetItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'], ['GetObject', 'PutObject']);
+  }
+
+  /** Reads records, and counts requests of keys. */
+  grantReads(to: HandlerFunction): void {
+    this.#grant(to, ['BatchGetItem', 'GetItem', 'Query', 'UpdateItem'], ['GetObject']);
+  }
+
+  #grant(to: HandlerFunction, onTable: readonly string[], onValues: readonly string[]): void {
     to.setEnvironment(ENV.table, this.table.tableName);
     to.setEnvironment(ENV.bucket, this.bucket.bucketName);
     to.setEnvironment(ENV.retentionDays, String(this.#retentionDays));
     to.allow(
       allow(
-        ['dynamodb:BatchGetItem', 'dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+        onTable.map((name) => `dynamodb:${name}`),
         [this.table.tableArn],
       ),
-      allow(['s3:GetObject', 's3:PutObject'], [this.bucket.arnForObjects('*')]),
+      allow(
+        onValues.map((name) => `s3:${name}`),
+        [this.bucket.arnForObjects('*')],
+      ),
       // Without it a value that is not there would be answered as "access denied".
       allow(['s3:ListBucket'], [this.bucket.bucketArn]),
     );

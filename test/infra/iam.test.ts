@@ -32,7 +32,13 @@ const UNDOS = ['booking', 'payment'].map((name) => `${name}/Undo`);
 
 const JUSTIFIED: Justification[] = [
   ...each(FUNCTIONS, ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], ['*'], 'X-Ray has no resources'),
-  ...each(FUNCTIONS, ['s3:GetObject', 's3:PutObject'], ['Maestro/Data/Values/*'], 'the bucket holds values and nothing else'),
+  ...each(FUNCTIONS, ['s3:GetObject'], ['Maestro/Data/Values/*'], 'the bucket holds values and nothing else'),
+  ...each(
+    FUNCTIONS.filter((name) => name !== 'Stream'),
+    ['s3:PutObject'],
+    ['Maestro/Data/Values/*'],
+    'the bucket holds values and nothing else',
+  ),
   ...each(
     ['Ingress', 'Recorder', 'Checkpoint'],
     ['states:SendTaskFailure', 'states:SendTaskSuccess'],
