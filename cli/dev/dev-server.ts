@@ -2,7 +2,8 @@
 //
 //   D1. The API's address is known before anything goes on, for callback URLs hold it; what is asked before all is ready waits for it.
 //   D2. With `--port 0` the port of the last time is taken if it is free, so that callback URLs that were handed out stay good.
-//   D3. Closing begins with those who wait: streams end, and their clients come back to the next process.
+//   D3. What was written for an answer is on disk before the answer leaves.
+//   D4. Closing begins with those who wait: streams end, and their clients come back to the next process.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -82,7 +83,12 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     opened.push(watch);
     const left = await runtime.recover();
     await service.start();
-    ready.resolve(createApi(apiOptions(service, log)).handle);
+    const api = createApi(apiOptions(service, log));
+    ready.resolve(async (event, about) => {
+      const answer = await api.handle(event, about);
+      await runtime.runs.store.durable();
+      return answer;
+    });
     const apiKey = await service.apiKey();
     return { apiKey, left: left.length, close: () => close({ service, front, endpoint, watch }) };
   } catch (error) {

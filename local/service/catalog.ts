@@ -101,6 +101,7 @@ function entryOf(registration: Registration): CatalogEntry {
     timeoutMs,
     input: registration.input ?? null,
     inputPaths,
+    ...(registration.conditional ? { conditional: registration.conditional } : {}),
     triggers: registration.triggers ?? [],
     source: registration.source ?? null,
     machineArn: arn,

@@ -138,8 +138,8 @@ export async function createLocalService({ runtime, dataFolder, onProblem }: Loc
     apiKey: () => firstApiKey(keys, store, dataFolder),
     changed: () => triggers.changed(),
     async start() {
-      await service.sweep(clock.now());
       await queue.start(starterWork({ service, catalog }));
+      await service.resume(clock.now());
       await triggers.start();
       every(SWEEP_MS, () => service.sweep(clock.now()));
       every(HEADS_MS, () => audit.signHeads());

@@ -3,7 +3,8 @@
 //   Q1. A message is in the store before it is taken for sent, and leaves it only when its run has begun or needs no start any more.
 //   Q2. What goes wrong is tried again, later each time, for as long as it takes.
 //   Q3. A message that can never become a run is put aside, with the reason.
-//   Q4. At most `BATCHES` batches are under way at once.
+//   Q4. A run is in the queue once, however often it is sent.
+//   Q5. At most `BATCHES` batches are under way at once.
 
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Queue } from '../../shared/orchestrate/ports.ts';
@@ -62,6 +63,8 @@ export interface QueueDeadLetter {
 
 export function createLocalQueue({ store, clock, id: newId, deadLetter, onProblem: problem }: LocalQueueOptions): LocalQueue {
   const ready: QueueMessage[] = [];
+  /** Bodies of all messages that are here (Q4). */
+  const present = new Set<string>();
   const waiting = new Set<Timer>();
   let work: QueueWork | undefined;
   let underWay = 0;
@@ -100,6 +103,7 @@ export function createLocalQueue({ store, clock, id: newId, deadLetter, onProble
       problem(new Error(`queue: a message was put aside, for it can never become a run: ${reason}`));
     }
     await store.delete(keyOf(id));
+    present.delete(body);
   }
 
   function later(message: QueueMessage): void {
@@ -114,17 +118,20 @@ export function createLocalQueue({ store, clock, id: newId, deadLetter, onProble
 
   return {
     async send(body) {
+      if (present.has(body)) return;
+      present.add(body);
       const message = { id: newId(), body, receives: 0, sentAtMs: clock.now() };
       await store.put(keyOf(message.id), { body, sentAtMs: message.sentAtMs });
+      await store.durable();
       ready.push(message);
       proceed();
     },
     async start(worker) {
-      const before = new Set(ready.map((message) => message.id));
-      const left = await store.list(PARTITION);
-      for (const { sk, body } of left) {
-        if (before.has(sk)) continue;
-        ready.push({ id: sk, body: String(body['body']), receives: 0, sentAtMs: Number(body['sentAtMs']) });
+      for (const { sk, body } of await store.list(PARTITION)) {
+        const message = { id: sk, body: String(body['body']), receives: 0, sentAtMs: Number(body['sentAtMs']) };
+        if (present.has(message.body)) continue;
+        present.add(message.body);
+        ready.push(message);
       }
       work = worker;
       proceed();

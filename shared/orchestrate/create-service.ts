@@ -84,7 +84,8 @@ export function createService(parts: ServiceParts): Service {
     answerCallback: (source, token, value) => answerCallback(parts, source, token, value),
     startQueued: (runId) => startRecorded(parts, runId),
     startTriggered: (request) => acceptTriggered(parts, request),
-    sweep: (nowMs, untilMs) => sweepService(parts, nowMs, untilMs),
+    sweep: (nowMs, untilMs) => sweepService(parts, nowMs, { untilMs }),
+    resume: (nowMs) => sweepService(parts, nowMs, { restarted: true }),
   };
 }
 

@@ -66,4 +66,6 @@ export interface Service {
    * @param untilMs (epoch) after this nothing further is begun: the rest is for the next time
    */
   sweep(nowMs: number, untilMs?: number): Promise<void>;
+  /** The same for everything at once, after a restart of the only process there is: whoever began it has ended. */
+  resume(nowMs: number): Promise<void>;
 }

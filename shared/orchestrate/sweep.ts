@@ -14,17 +14,28 @@ const START_MS = 60_000;
 const REQUEUE_MS = 15 * 60_000;
 const MINUTE_MS = 60_000;
 
-/** `Service.sweep`. One run that cannot be dealt with does not keep the others waiting. @throws AggregateError of what went wrong */
-export async function sweepService(parts: ServiceParts, nowMs: number, untilMs = Number.POSITIVE_INFINITY): Promise<void> {
+export interface SweepOptions {
+  /** Epoch ms: nothing is begun after it. */
+  untilMs?: number | undefined;
+  /** This is the only process, and it has just begun: nothing is with anybody else (W1). */
+  restarted?: boolean;
+}
+
+/**
+ * `Service.sweep`, `Service.resume`. One run that cannot be dealt with does not keep the others waiting.
+ * @throws AggregateError of what went wrong
+ */
+export async function sweepService(parts: ServiceParts, nowMs: number, options: SweepOptions = {}): Promise<void> {
   const { runs } = parts;
+  const { untilMs = Number.POSITIVE_INFINITY, restarted = false } = options;
   const failures: unknown[] = [];
   let throttled = false;
   for await (const { run } of listOpenRuns(runs, Math.floor(nowMs / MINUTE_MS))) {
     if (runs.clock.now() >= untilMs) break;
     if (!run || isFinal(run.status) || (throttled && run.status === 'queued')) continue;
     try {
-      if (run.status === 'queued') await sweepQueued(parts, run, nowMs);
-      else await sweepRunning(parts, run);
+      if (run.status === 'queued') await sweepQueued(parts, run, nowMs, restarted);
+      else await sweepRunning(parts, run, restarted);
     } catch (error) {
       // Others are being started: there is nothing wrong with this one, and a minute is soon over.
       if (error instanceof ThrottledError) throttled = true;
@@ -35,17 +46,22 @@ export async function sweepService(parts: ServiceParts, nowMs: number, untilMs =
     throw new AggregateError(failures, `sweep: ${failures.length} runs could not be dealt with; they are tried again`);
 }
 
-async function sweepQueued(parts: ServiceParts, { id, mode, createdAtMs, requeuedAtMs }: RunRecord, nowMs: number): Promise<void> {
+async function sweepQueued(
+  parts: ServiceParts,
+  { id, mode, createdAtMs, requeuedAtMs }: RunRecord,
+  nowMs: number,
+  restarted: boolean,
+): Promise<void> {
   if (mode !== 'queued') {
-    if (nowMs - createdAtMs >= START_MS) await startRecorded(parts, id);
+    if (restarted || nowMs - createdAtMs >= START_MS) await startRecorded(parts, id);
     return;
   }
-  if (nowMs - (requeuedAtMs ?? createdAtMs) < REQUEUE_MS) return;
+  if (!restarted && nowMs - (requeuedAtMs ?? createdAtMs) < REQUEUE_MS) return;
   await parts.queue.send(id);
   await parts.runs.store.update(runRecordKey(id), { set: { requeuedAtMs: nowMs } }, { equals: { status: 'queued' } });
 }
 
-async function sweepRunning(parts: ServiceParts, run: RunRecord): Promise<void> {
-  for (const answer of await unansweredTokens(parts.runs, run)) await tellToken(parts, run.id, answer);
+async function sweepRunning(parts: ServiceParts, run: RunRecord, restarted: boolean): Promise<void> {
+  for (const answer of await unansweredTokens(parts.runs, run, restarted ? 0 : undefined)) await tellToken(parts, run.id, answer);
   await expireCheckpoints(parts.runs, run);
 }
