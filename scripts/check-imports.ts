@@ -15,7 +15,7 @@ const ROOMS: { [room: string]: string[] } = {
   cli: ['local', 'functions', 'shared', 'sdk'],
   infra: ['shared'],
   sdk: [],
-  scripts: ['shared'],
+  scripts: ['functions', 'shared'],
   examples: ['infra'],
 };
 

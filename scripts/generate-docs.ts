@@ -3,6 +3,8 @@
 
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { openApiDocument } from '../functions/ingress/index.ts';
+import { ERROR_STATUS } from '../shared/contract/index.ts';
 import { getOwn, isJsonObject, type Json, type JsonObject } from '../shared/json.ts';
 import { CATALOGUE, FUNCTIONS, workflowJsonSchema } from '../shared/workflow/index.ts';
 
@@ -49,6 +51,7 @@ async function makeParts(): Promise<Map<string, string>> {
   const [event, schedule] = alternatives(at(schema, '$defs', 'trigger'));
   parts.set('trigger event', keys(event));
   parts.set('trigger schedule', keys(schedule));
+  for (const [name, text] of apiParts(openApiDocument(''))) parts.set(name, text);
   return parts;
 }
 
@@ -96,6 +99,93 @@ function typeOf(schema: Json | undefined): string {
   if (type === 'object') return 'map';
   if (Array.isArray(type)) return 'condition';
   return typeof type === 'string' ? ({ string: 'text', integer: 'whole number', boolean: '`true` `false`' }[type] ?? type) : 'any';
+}
+
+/** The parts of docs/api.md. */
+function apiParts(document: JsonObject): [name: string, text: string][] {
+  const routes = Object.entries(objectAt(document, 'paths')).flatMap(([route, methods]) =>
+    Object.entries(isJsonObject(methods) ? methods : {}).map(([method, operation]) => ({ route, method, operation })),
+  );
+  const sections = new Map<string, string[]>();
+  for (const { route, method, operation } of routes) {
+    const tag = at(operation, 'tags');
+    const name = Array.isArray(tag) ? String(tag[0]) : '';
+    const lines = sections.get(name) ?? [];
+    sections.set(name, [...lines, operationText(route, method, operation)]);
+  }
+  const refusals = Object.entries(objectAt(document, 'components', 'responses')).map(([code, response]) => [
+    `\`${code}\``,
+    String(ERROR_STATUS[code as keyof typeof ERROR_STATUS]),
+    String(at(response, 'description') ?? ''),
+  ]);
+  const shapes = Object.entries(objectAt(document, 'components', 'schemas'))
+    .map(([name, schema]) => [name, shapeText(schema)])
+    .filter(([, text]) => text !== '');
+  return [
+    ['api intro', String(at(document, 'info', 'description') ?? '')],
+    ['api routes', [...sections].map(([name, texts]) => [`### ${name}`, ...texts].join('\n\n')).join('\n\n')],
+    ['api refusals', table(['code', 'status', 'when'], refusals)],
+    ['api shapes', shapes.map(([name, text]) => `### ${name}\n\n${text}`).join('\n\n')],
+  ];
+}
+
+function operationText(route: string, method: string, operation: Json): string {
+  const answers = Object.entries(objectAt(operation, 'responses')).flatMap(([status, response]) =>
+    /^[23]/.test(status) ? [`${status}: ${String(at(response, 'description') ?? '')}`] : [],
+  );
+  const parameters = at(operation, 'parameters');
+  const named = (Array.isArray(parameters) ? parameters : []).flatMap((parameter) => {
+    const { name, in: where, description } = isJsonObject(parameter) ? parameter : {};
+    return where === 'path' ? [] : [`\`${String(name)}\` (${String(where)})${description === undefined ? '' : `: ${String(description)}`}`];
+  });
+  const [body] = Object.values(objectAt(operation, 'requestBody', 'content'));
+  const taken = at(body, 'schema', '$ref');
+  return [
+    `**\`${method.toUpperCase()} ${route}\`** ${String(at(operation, 'summary') ?? '')}${at(operation, 'deprecated') === true ? ' (deprecated)' : ''}`,
+    String(at(operation, 'description') ?? ''),
+    [
+      ...(typeof taken === 'string' ? [`- body: ${reference(taken)}`] : []),
+      ...named.map((text) => `- ${text}`),
+      ...answers.map((text) => `- ${text}`),
+    ].join('\n'),
+  ]
+    .filter((text) => text !== '')
+    .join('\n\n');
+}
+
+/** The fields of an object; nothing for others. */
+function shapeText(schema: Json | undefined): string {
+  const required = at(schema, 'required');
+  const rows = Object.entries(propertiesOf(schema)).map(([name, property]) => [
+    `\`${name}\`${Array.isArray(required) && required.includes(name) ? ' *' : ''}`,
+    apiType(property),
+    String(at(property, 'description') ?? ''),
+  ]);
+  return rows.length === 0 ? '' : table(['field', 'type', 'meaning'], rows);
+}
+
+function apiType(schema: Json | undefined): string {
+  if (!isJsonObject(schema)) return 'any';
+  const { $ref, type, const: constant, enum: values, items, format } = schema;
+  if (typeof $ref === 'string') return reference($ref);
+  if (constant !== undefined) return `\`${JSON.stringify(constant)}\``;
+  if (Array.isArray(values)) return values.map((value) => `\`${String(value)}\``).join(' ');
+  if (schema['anyOf'] !== undefined) return [...new Set(alternatives(schema).map((one) => apiType(one)))].join(' or ');
+  if (format === 'date-time') return 'time';
+  if (type === 'array') return `list of ${apiType(items)}`;
+  if (type === 'object')
+    return Object.keys(propertiesOf(schema)).length > 0 ? `{${Object.keys(propertiesOf(schema)).join(', ')}}` : 'object';
+  return typeof type === 'string' ? type : 'any';
+}
+
+function reference(ref: string): string {
+  const name = ref.slice(ref.lastIndexOf('/') + 1);
+  return `[${name}](#${name.toLowerCase()})`;
+}
+
+function objectAt(schema: Json | undefined, ...path: string[]): JsonObject {
+  const found = at(schema, ...path);
+  return isJsonObject(found) ? found : {};
 }
 
 function functions(): string {
