@@ -10,7 +10,7 @@ import type { Json } from '../../shared/json.ts';
 import type { Catalog, CatalogEntry } from '../../shared/orchestrate/ports.ts';
 import { unqualified } from '../../shared/protocol/arns.ts';
 import type { WorkflowParameter } from '../../shared/protocol/environment.ts';
-import type { InputSchema } from '../../shared/workflow/index.ts';
+import type { ConditionalStep, InputSchema } from '../../shared/workflow/index.ts';
 import { once } from './clients.ts';
 
 const FRESH_MS = 60_000;
@@ -26,6 +26,7 @@ const manifestSchema = z.record(
     input: z.custom<InputSchema>((value) => typeof value === 'object' && value !== null).nullable(),
     inputPaths: z.array(z.array(z.string())),
     triggers: z.array(z.custom<Json>(() => true)),
+    conditional: z.array(z.custom<ConditionalStep>((value) => typeof value === 'object' && value !== null)).exactOptional(),
     source: z.string().nullable(),
   }),
 );

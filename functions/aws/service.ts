@@ -43,7 +43,8 @@ export interface AwsService {
 }
 
 export function createAwsService(config: ServiceConfig, clients: AwsClients, clock: Clock, observer: Observer): AwsService {
-  const { auditSecret, startQueueUrl, bus } = config;
+  const { auditSecret, startQueueUrl, bus: busName } = config;
+  const bus: Bus = busName === undefined ? { put: () => refuse('bus') } : createBus(clients.events, busName);
   const { runs, catalog = NO_CATALOG } = createRecords(config, clients, clock);
   const ids = systemIds();
   const audit = createAudit({
@@ -61,6 +62,8 @@ export function createAwsService(config: ServiceConfig, clients: AwsClients, clo
     executions: executions.recovery,
     notify: createUndoNotice(observer, clients, config.undoDeadLetterUrl),
     isUndoMachine: async (arn) => arn.endsWith('-undo') || (await catalog.isUndo(arn)),
+    workflow: (name) => catalog.find(name),
+    ...(busName === undefined ? {} : { bus }),
   });
   const queue: Queue = startQueueUrl === undefined ? { send: () => refuse('startQueueUrl') } : createStartQueue(clients.sqs, startQueueUrl);
   const service = createService({
@@ -81,7 +84,7 @@ export function createAwsService(config: ServiceConfig, clients: AwsClients, clo
     runs,
     catalog,
     executions,
-    bus: bus === undefined ? { put: () => refuse('bus') } : createBus(clients.events, bus),
+    bus,
     ids,
   };
 }

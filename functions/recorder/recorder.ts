@@ -9,7 +9,7 @@
 
 import type { Json } from '../../shared/json.ts';
 import { isJsonObject } from '../../shared/json.ts';
-import type { Bus } from '../../shared/orchestrate/index.ts';
+import type { Bus, CatalogEntry } from '../../shared/orchestrate/index.ts';
 import type { RawError, RunLink, RunRef } from '../../shared/protocol/step-message.ts';
 import {
   createRun,
@@ -24,6 +24,7 @@ import {
 } from '../../shared/runs/index.ts';
 import { announceEnd } from './announce.ts';
 import { claim, proceed, type Recovery, type RecoveryExecutions, settleRun } from './recovery.ts';
+import { recordSkipped } from './skipped.ts';
 import { sweepRuns } from './sweep.ts';
 
 export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | 'PENDING_REDRIVE';
@@ -58,8 +59,8 @@ export interface RecorderOptions {
   sole?: { instance: string };
   /** Gets an event of every run's end. Left out: nobody is told. With it `runs` has to be made with `announceEnds`. */
   bus?: Pick<Bus, 'put'>;
-  /** A workflow's time limit, ms, where it is known: runs that something else started have their deadline by it. */
-  timeoutOf?: (workflow: string) => Promise<number | undefined>;
+  /** What is known of a workflow: the deadline of runs that something else started, and which steps a run has passed over. */
+  workflow?: (name: string) => Promise<Pick<CatalogEntry, 'version' | 'timeoutMs' | 'conditional'> | undefined>;
 }
 
 export interface Recorder {
@@ -104,7 +105,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   async function onExecutionStatus(change: ExecutionStatusChange): Promise<void> {
     const isUndo = await isUndoMachine(change.stateMachineArn);
-    const run = isUndo ? await undoneRun(runs, change) : await recordOf(runs, change, options.timeoutOf);
+    const run = isUndo ? await undoneRun(runs, change) : await recordOf(runs, change, options.workflow);
     if (!run || change.status === 'RUNNING' || change.status === 'PENDING_REDRIVE') return;
     await (isUndo ? onUndoEnd(recovery, run, change) : onEnd(run, change));
     await recovery.announce?.(run.id);
@@ -112,6 +113,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   async function onEnd(run: RunRecord, change: ExecutionStatusChange): Promise<void> {
     if (change.status === 'SUCCEEDED') {
+      const known = isFinal(run.status) ? undefined : await options.workflow?.(run.workflow);
+      // Of another version nothing is known: the run went on with the definition that it began with.
+      if (known?.conditional && (run.version ?? known.version) === known.version) await recordSkipped(runs, run, known.conditional);
       await endRun(runs, run, { status: 'completed', output: parse(change.output) ?? null }, ['queued', 'running', 'waiting_checkpoint']);
       return;
     }
@@ -144,14 +148,14 @@ export function createRecorder(options: RecorderOptions): Recorder {
 }
 
 /** The record of an execution, made if none of its steps nor anybody else has made it. */
-async function recordOf(runs: Runs, change: ExecutionStatusChange, timeoutOf: RecorderOptions['timeoutOf']): Promise<RunRecord> {
+async function recordOf(runs: Runs, change: ExecutionStatusChange, known: RecorderOptions['workflow']): Promise<RunRecord> {
   const id = await findRunId(runs, change.executionArn, change.startDate);
   const found = await findRun(runs, id);
   if (found && found.execution !== null) return found;
   const run: RunRef = [change.executionArn, change.startTime ?? new Date(change.startDate).toISOString()];
   const { link, input } = splitInput(parse(change.input));
   const workflow = found?.workflow ?? (await runs.workflowOf(change.executionArn));
-  const timeoutMs = await timeoutOf?.(workflow);
+  const timeoutMs = (await known?.(workflow))?.timeoutMs;
   const ownMs = timeoutMs === undefined ? undefined : change.startDate + timeoutMs;
   const deadlineMs = ownMs === undefined ? link?.deadline : Math.min(ownMs, link?.deadline ?? ownMs);
   return createRun(runs, {

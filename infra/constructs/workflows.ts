@@ -26,7 +26,7 @@ import type { Substitution } from '../../shared/compiler/index.ts';
 import type { JsonObject } from '../../shared/json.ts';
 import type { CatalogEntry } from '../../shared/orchestrate/ports.ts';
 import { ENV, LIVE_ALIAS, type WorkflowParameter } from '../../shared/protocol/environment.ts';
-import { didYouMean } from '../../shared/workflow/index.ts';
+import { conditionalSteps, didYouMean } from '../../shared/workflow/index.ts';
 import type { CompiledWorkflow } from '../compile-workflows.ts';
 import type { HandlerFunction } from './handler-function.ts';
 import { allow, allowTracing, executionsOf, serviceRole } from './policies.ts';
@@ -328,6 +328,7 @@ function manifestOf(compiled: readonly CompiledWorkflow[]): string {
       timeoutMs: workflow.timeoutMs,
       input: workflow.input,
       inputPaths: needs.inputPaths,
+      conditional: conditionalSteps(workflow),
       triggers: workflow.triggers.map(({ written }) => written),
       source: text,
     };

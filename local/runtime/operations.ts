@@ -30,6 +30,10 @@ export const registrationSchema = z.object({
     .custom<InputSchema>((value) => isJsonObject(value))
     .nullable()
     .exactOptional(),
+  /** Steps that a run may pass over. */
+  conditional: z
+    .array(z.object({ step: z.string(), at: z.string(), kind: z.enum(['call', 'callback', 'emit', 'workflow', 'checkpoint']) }))
+    .exactOptional(),
   /** As written in the file. */
   triggers: z.array(json).exactOptional(),
   /** The file's text. */

@@ -1,5 +1,5 @@
 import type { CompileResult } from '../../shared/compiler/index.ts';
-import type { Workflow } from '../../shared/workflow/index.ts';
+import { conditionalSteps, type Workflow } from '../../shared/workflow/index.ts';
 import type { Registration } from './operations.ts';
 
 /** A compiled workflow as the runtime registers it. @param source the file's text */
@@ -15,6 +15,7 @@ export function registrationOf(workflow: Workflow, { definition, undoDefinition,
     inputPaths: needs.inputPaths,
     description: workflow.description,
     input: workflow.input,
+    conditional: conditionalSteps(workflow),
     triggers: workflow.triggers.map(({ written }) => written),
     source,
   };

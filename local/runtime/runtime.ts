@@ -55,6 +55,8 @@ export interface RuntimeOptions {
   callbackUrl?: (token: string) => string;
   /** Told of every run's events, after their commit. */
   onRunEvent?: (runId: string, event: RunEvent) => void;
+  /** How every run ends is told on the bus (`connectBus`). Default: it is not. */
+  announceEnds?: boolean;
   /** Told of what went wrong behind the scenes and will be tried again. */
   onProblem?: (error: Error) => void;
   /** What others are told when they ask who holds the folder. */
@@ -111,7 +113,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     (runId) => readEvents(runs, runId),
     options.onRunEvent,
   );
-  const runs = createRuns({ store, blobs, clock, onEvent: written });
+  const announceEnds = options.announceEnds ?? false;
+  const runs = createRuns({ store, blobs, clock, announceEnds, onEvent: written });
   const breakers = createBreakers({ store, clock });
   const executions = engineExecutions(() => engine);
   const cancellations = createCancellations(() => runs, executions);
@@ -148,7 +151,14 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     ]),
     options.foreignLambda ?? refuseForeign,
   );
-  const recorder = createRecorder({ runs, executions, notify, sole: { instance } });
+  const recorder = createRecorder({
+    runs,
+    executions,
+    notify,
+    sole: { instance },
+    workflow: async (name) => registry.find(name),
+    ...(announceEnds ? { bus } : {}),
+  });
   const engine = createEngine({
     database,
     clock,

@@ -2,7 +2,7 @@
 
 import type { Json, JsonObject } from '../json.ts';
 import type { CancelExecutions, RunEvent } from '../runs/index.ts';
-import type { InputSchema } from '../workflow/index.ts';
+import type { ConditionalStep, InputSchema } from '../workflow/index.ts';
 
 export { DEFAULT_TENANT } from '../runs/index.ts';
 
@@ -18,6 +18,8 @@ export interface CatalogEntry {
   input: InputSchema | null;
   /** Paths of the input that the definition's states read (`needs.inputPaths` of the compiler). */
   inputPaths: string[][];
+  /** Steps that a run may pass over; left out: not known. */
+  conditional?: ConditionalStep[];
   /** As written in the file. */
   triggers: Json[];
   /** The YAML text, where it is known. */

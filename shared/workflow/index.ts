@@ -1,6 +1,7 @@
 // The language: text of a workflow file to a checked model, with diagnostics. Pure: no clock, no files, no process.
 
 export { checkWorkflowSet } from './check-workflow-set.ts';
+export { type ConditionalStep, conditionalSteps } from './conditional-steps.ts';
 export type { Diagnostic, Severity } from './diagnostics.ts';
 export { CATALOGUE, type CatalogueEntry, type DiagnosticCode } from './diagnostics-catalogue.ts';
 export { formatDuration, parseDuration } from './duration.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { envelopeSchema, type ResolveRequest } from '../../shared/contract/index.ts';
-import type { RunEvent } from '../../shared/runs/index.ts';
+import { listEvents, type RunEvent } from '../../shared/runs/index.ts';
 import { ok, rejected, type WorldOptions } from '../semantics/world.ts';
 import { createServiceWorld, ME, type ServiceWorld, SOURCE } from './world.ts';
 
@@ -199,6 +199,33 @@ describe('events', () => {
     expect(jobId.slice(4)).toBe(runId.slice(4));
     expect(seen.map(({ n }) => n)).toEqual([3, 4, 5, 6]);
     expect(seen.at(-1)?.type).toBe('run.completed');
+  });
+});
+
+describe('a step that a condition passes over', () => {
+  const STEPS = [
+    CALL('a', false),
+    '  - { id: b, when: "{{ .input.b }}", service: s, method: /b }\n',
+    '  - id: which\n    switch:\n      - when: "{{ .input.b }}"\n        steps: [{ id: yes, service: s, method: /yes }]\n      - steps: [{ id: no, service: s, method: /no }]\n',
+    '  - { id: ask, when: "{{ .input.b }}", checkpoint: { title: Well?, timeout: 10m } }\n',
+    '  - id: each\n    foreach: "{{ .input.list }}"\n    steps: [{ id: one, when: "{{ .item }}", service: s, method: /one }]\n',
+  ].join('');
+
+  test('is shown and told as skipped when the run is completed', async () => {
+    await open(STEPS);
+    const run = await world.settled({ input: { b: false, list: [true, false] } });
+    const events = await listEvents(world.runtime.runs, run.run_id);
+
+    expect(run.steps.map(({ step_id, status }) => `${step_id} ${status}`)).toEqual([
+      'a done',
+      'b skipped',
+      'yes skipped',
+      'no done',
+      'ask skipped',
+      'one done',
+    ]);
+    expect(events.filter(({ type }) => type === 'step.skipped').map(({ step }) => step)).toEqual(['b', 'yes', 'ask']);
+    expect(events.at(-1)?.type).toBe('run.completed');
   });
 });
 
