@@ -52,7 +52,7 @@ async function lookUp(path: string, name: string, options: AwsSecretsOptions): P
 }
 
 async function fromSecretsManager(path: string, name: string, options: AwsSecretsOptions): Promise<string | undefined> {
-  const { SecretsManagerClient, GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
+  const { SecretsManagerClient, GetSecretValueCommand } = await import('./sdk/secrets-manager.ts');
   const client = new SecretsManagerClient(clientConfig(options, options.endpoints?.secretsManager));
   try {
     const answer = await client.send(new GetSecretValueCommand({ SecretId: path }));
@@ -65,7 +65,7 @@ async function fromSecretsManager(path: string, name: string, options: AwsSecret
 }
 
 async function fromParameterStore(path: string, name: string, options: AwsSecretsOptions): Promise<string | undefined> {
-  const { SSMClient, GetParameterCommand } = await import('@aws-sdk/client-ssm');
+  const { SSMClient, GetParameterCommand } = await import('./sdk/ssm.ts');
   const client = new SSMClient(clientConfig(options, options.endpoints?.ssm));
   try {
     const answer = await client.send(new GetParameterCommand({ Name: path, WithDecryption: true }));

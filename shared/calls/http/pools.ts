@@ -32,9 +32,9 @@ interface PoolLease {
 
 export function createHttpPools(clock: Clock, egress: Egress): HttpPools {
   const entries = new Map<string, PoolEntry>();
-  let undici: typeof import('undici') | undefined;
+  let undici: typeof import('./undici-parts.ts') | undefined;
 
-  const open = (key: string, origin: string, connections: number, lib: typeof import('undici')): PoolEntry => {
+  const open = (key: string, origin: string, connections: number, lib: typeof import('./undici-parts.ts')): PoolEntry => {
     const entry = new PoolEntry(newPool(lib, origin, connections, egress), clock);
     entries.set(key, entry);
     for (const [oldKey, old] of entries) {
@@ -46,7 +46,7 @@ export function createHttpPools(clock: Clock, egress: Egress): HttpPools {
     return entry;
   };
 
-  const lease = (origin: string, connections: number, lib: typeof import('undici')): PoolLease => {
+  const lease = (origin: string, connections: number, lib: typeof import('./undici-parts.ts')): PoolLease => {
     const key = `${origin} ${connections}`;
     let entry = entries.get(key);
     // A function that was frozen between two calls does not notice that its idle connections died; undici's timers stood still with it.
@@ -62,7 +62,7 @@ export function createHttpPools(clock: Clock, egress: Egress): HttpPools {
   return {
     use(origin, connections = DEFAULT_CONNECTIONS) {
       if (undici) return lease(origin, connections, undici);
-      return import('undici').then((lib) => {
+      return import('./undici-parts.ts').then((lib) => {
         undici = lib;
         return lease(origin, connections, lib);
       });
@@ -102,7 +102,7 @@ class PoolEntry implements PoolLease {
   }
 }
 
-function newPool(lib: typeof import('undici'), origin: string, connections: number, egress: Egress): Pool {
+function newPool(lib: typeof import('./undici-parts.ts'), origin: string, connections: number, egress: Egress): Pool {
   const connect = lib.buildConnector({ allowH2: false, timeout: CONNECT_TIMEOUT_MS, lookup: egress.lookup });
   return new lib.Pool(origin, {
     connections,

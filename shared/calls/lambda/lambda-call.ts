@@ -24,7 +24,7 @@ export interface LambdaCalls {
   close(): Promise<void>;
 }
 
-type Sdk = typeof import('@aws-sdk/client-lambda');
+type Sdk = typeof import('../sdk/lambda.ts');
 
 /** Lambda did not take the request (Lambda API, Invoke, errors). */
 const THROTTLED = new Set([
@@ -69,7 +69,7 @@ export function createLambdaCalls(clock: Clock, options: LambdaClientOptions = {
     const label = { service: request.service.name, method: request.method ? describeParts(request.method) : 'invoke' };
     const functionName = lambdaFunction(request.service, names);
     const payload = payloadOf(request, names);
-    const sdk = await import('@aws-sdk/client-lambda');
+    const sdk = await import('../sdk/lambda.ts');
     const client = clientFor(sdk, functionName);
     const stop = new AbortController();
     let stoppedFor: 'time' | 'abort' | undefined;

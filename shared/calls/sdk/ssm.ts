@@ -1,0 +1,3 @@
+// What is used of Parameter Store (see `secrets-manager.ts`).
+
+export { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
