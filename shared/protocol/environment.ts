@@ -28,6 +28,13 @@ export const ENV = {
   retentionDays: 'MAESTRO_RETENTION_DAYS',
   /** `true`: `PUT /workflows` is on. */
   allowDeploy: 'MAESTRO_ALLOW_DEPLOY',
+  /** With `allowDeploy`: names of the state machines that the API makes begin with this. */
+  deployPrefix: 'MAESTRO_DEPLOY_PREFIX',
+  /** With `allowDeploy`: ARN of the role that they all have. */
+  deployRole: 'MAESTRO_DEPLOY_ROLE',
+  /** With `allowDeploy`: what stands for the step and the checkpoint function in their definitions (ARNs of the `live` aliases). */
+  stepArn: 'MAESTRO_STEP_ARN',
+  checkpointArn: 'MAESTRO_CHECKPOINT_ARN',
 } as const;
 
 /** Prefix of the variables that `env.NAME` reads. */

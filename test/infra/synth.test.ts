@@ -15,11 +15,12 @@ function cdk(...args: string[]): SpawnSyncReturns<string> & { out: string } {
     HTTPS_PROXY: 'http://127.0.0.1:9',
     AWS_EC2_METADATA_DISABLED: 'true',
   };
-  const result = spawnSync('cdk', [...args, '--output', out], { cwd: ROOT, env, encoding: 'utf8', timeout: 60_000 });
+  const result = spawnSync('cdk', [...args, '--output', out], { cwd: ROOT, env, encoding: 'utf8', timeout: 170_000 });
   return { ...result, out };
 }
 
-describe('cdk synth', () => {
+// Six bundles take some seconds of a processor, and CI may have less than one.
+describe('cdk synth', { timeout: 180_000 }, () => {
   it('needs no argument, no account and no network, and bundles every function', () => {
     const { status, stderr, out } = cdk('synth', '--quiet');
 
