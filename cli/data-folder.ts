@@ -1,32 +1,22 @@
-// The data folder: where it is, and opening it with everything a run needs.
+// Opening the data folder, with everything a run needs.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { LambdaClient } from '../local/endpoint/index.ts';
 import { type Opened, openRuntime, type RunOperations, type Runtime, type RuntimeOptions, RuntimeProblem } from '../local/runtime/index.ts';
 import { type Caller, createCaller, createEnvironment } from '../shared/calls/index.ts';
 import { systemClock } from '../shared/clock.ts';
 import { type Arguments, type OptionSpec, usage } from './arguments.ts';
+import { DATA_OPTION, dataFolder } from './data-option.ts';
 import { CommandError, EXIT_FAILED, EXIT_USAGE } from './exit.ts';
 import type { Io } from './io.ts';
 import { VERSION } from './version.ts';
-
-/** Where data are kept unless `--data` or MAESTRO_DATA says otherwise. */
-const DEFAULT_FOLDER = '.maestro';
-
-export const DATA_OPTION: OptionSpec = { name: 'data', value: 'FOLDER', help: 'the data folder (default .maestro, or $MAESTRO_DATA)' };
 
 export const STORAGE_OPTIONS: OptionSpec[] = [
   DATA_OPTION,
   { name: 'ephemeral', help: 'keep nothing: everything in memory, gone when the process ends' },
   { name: 'durability', value: 'LEVEL', help: 'power (default: survives power loss) or process (survives kill -9, writes less)' },
 ];
-
-/** The data folder that the arguments mean; null with `--ephemeral`. */
-export function dataFolder(args: Arguments, io: Io): string | null {
-  if (args.flag('ephemeral')) return null;
-  return resolve(io.cwd, args.text('data') ?? io.env['MAESTRO_DATA'] ?? DEFAULT_FOLDER);
-}
 
 export interface OpenOptions {
   command: string;

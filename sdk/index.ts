@@ -1,7 +1,16 @@
 // The client of a Maestro service: no dependency, browsers and Node alike.
 
 export { ConnectionError, MaestroError } from './errors.ts';
-export { type AuditLog, type Breakers, type Events, type Keys, Maestro, type MaestroOptions, type Workflows } from './maestro.ts';
+export {
+  type AuditLog,
+  type Breakers,
+  type Events,
+  type Keys,
+  Maestro,
+  type MaestroOptions,
+  type OfTenant,
+  type Workflows,
+} from './maestro.ts';
 export type { Orchestrate, RunOptions } from './orchestrate.ts';
 export type { Platform } from './platform.ts';
 export type { CallOptions, Fetch } from './transport.ts';

@@ -52,11 +52,16 @@ export interface Workflows {
   graph(name: string, options?: CallOptions): Promise<string>;
 }
 
+export interface OfTenant {
+  tenant?: string;
+}
+
 export interface Keys {
   /** The key's text is in this answer and nowhere else. */
   create(request: KeyRequest, options?: CallOptions): Promise<NewKey>;
-  list(options?: CallOptions): Promise<KeyList>;
-  revoke(id: string, options?: CallOptions): Promise<Key>;
+  /** By time of making, revoked ones too. @param options.tenant another than the caller's own: for the operator */
+  list(options?: CallOptions & OfTenant): Promise<KeyList>;
+  revoke(id: string, options?: CallOptions & OfTenant): Promise<Key>;
 }
 
 export interface AuditLog {
@@ -138,8 +143,9 @@ function createKeys(transport: Transport): Keys {
   const path = `${API}/keys`;
   return {
     create: (body, options) => transport.json({ method: 'POST', path, body, repeatable: false }, options),
-    list: (options) => transport.json({ method: 'GET', path, repeatable: true }, options),
-    revoke: (id, options) => transport.json({ method: 'DELETE', path: `${path}/${encodeURIComponent(id)}`, repeatable: true }, options),
+    list: ({ tenant, ...options } = {}) => transport.json({ method: 'GET', path, query: { tenant }, repeatable: true }, options),
+    revoke: (id, { tenant, ...options } = {}) =>
+      transport.json({ method: 'DELETE', path: `${path}/${encodeURIComponent(id)}`, query: { tenant }, repeatable: true }, options),
   };
 }
 

@@ -6,7 +6,7 @@ import type { CheckpointAnswer, Envelope, Json, ListQuery, Run, RunEvent, RunLis
 
 /** What to run, and the key that makes it one job however often it is asked for. */
 export type RunOptions = RunRequest & {
-  /** At most 200 characters. Default: one for each call, so that its repetitions after a lost answer start nothing twice. */
+  /** 1 to 255 visible ASCII characters. Default: one for each call, so that its repetitions after a lost answer start nothing twice. */
   idempotencyKey?: string;
 };
 

@@ -1,7 +1,8 @@
 import type { Runtime } from '../../local/runtime/index.ts';
 import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { dataFolder, openData, STORAGE_OPTIONS, told } from '../data-folder.ts';
+import { openData, STORAGE_OPTIONS, told } from '../data-folder.ts';
+import { dataFolder } from '../data-option.ts';
 import { createDevLog, type DevLog } from '../dev/dev-log.ts';
 import { type DevServer, startDevServer } from '../dev/dev-server.ts';
 import { CommandError, EXIT_DONE, EXIT_FAILED } from '../exit.ts';

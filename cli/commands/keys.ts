@@ -20,7 +20,7 @@ const spec: CommandSpec = {
       multiple: true,
       help: `create: what it may do: ${SCOPES.join(', ')}; may be repeated (default run, read)`,
     },
-    { name: 'tenant', value: 'TENANT', help: "create: whose runs it sees (default: your own key's)" },
+    { name: 'tenant', value: 'TENANT', help: "whose keys (default: your own key's tenant; another is for the operator)" },
     { name: 'expires-in', value: 'DURATION', help: 'create: how long it is good, such as 720h (default: for ever)' },
     { name: 'rate-limit', value: 'NUMBER', help: 'create: requests a minute' },
     ...SERVICE_OPTIONS,
@@ -64,21 +64,21 @@ function readRequest(name: string, args: Arguments): KeyRequest {
     if (scope === undefined) throw usage(spec, `--scope is "${given}"; it can be ${SCOPES.join(', ')}`);
     return scope;
   });
-  const [tenant, expiresIn, rateLimit] = [args.text('tenant'), args.text('expires-in'), args.text('rate-limit')];
+  const [expiresIn, rateLimit] = [args.text('expires-in'), args.text('rate-limit')];
   const perMinute = Number(rateLimit ?? 1);
   if (!Number.isInteger(perMinute) || perMinute < 1)
     throw usage(spec, `--rate-limit is "${rateLimit}"; expected a number of requests a minute`);
   return {
     name,
     scopes: scopes.length === 0 ? ['run', 'read'] : scopes,
-    ...(tenant === undefined ? {} : { tenant }),
+    ...ofTenant(args),
     ...(expiresIn === undefined ? {} : { expires_in: expiresIn }),
     ...(rateLimit === undefined ? {} : { rate_limit: perMinute }),
   };
 }
 
 async function list(args: Arguments, io: Io): Promise<number> {
-  const keys = await withService(args, io, spec.name, (maestro) => maestro.keys.list());
+  const keys = await withService(args, io, spec.name, (maestro) => maestro.keys.list(ofTenant(args)));
   if (args.flag('json')) io.out(`${JSON.stringify(keys, null, 2)}\n`);
   else if (keys.data.length === 0) io.err('no keys\n');
   else io.out(table(keys.data.map((key) => keyRow(key, io.color.out))));
@@ -86,10 +86,15 @@ async function list(args: Arguments, io: Io): Promise<number> {
 }
 
 async function revoke(id: string, args: Arguments, io: Io): Promise<number> {
-  const key = await withService(args, io, spec.name, (maestro) => maestro.keys.revoke(id));
+  const key = await withService(args, io, spec.name, (maestro) => maestro.keys.revoke(id, ofTenant(args)));
   if (args.flag('json')) io.out(`${JSON.stringify(key, null, 2)}\n`);
   else io.err(`key ${id}: revoked\n`);
   return EXIT_DONE;
+}
+
+function ofTenant(args: Arguments): { tenant?: string } {
+  const tenant = args.text('tenant');
+  return tenant === undefined ? {} : { tenant };
 }
 
 function keyRow({ id, name, tenant, scopes, created_at, expires_at, revoked_at }: Key, color: boolean): string[] {

@@ -20,6 +20,7 @@ const spec: CommandSpec = {
       value: 'DECISION',
       help: `${DECISIONS.join(', ')}; without it, what the checkpoint takes an answer for`,
     },
+    { name: 'option', short: 'o', value: 'VALUE', help: 'one of the options that the checkpoint offers' },
     { name: 'answer', short: 'a', value: 'JSON', help: 'the fields of the answer: an object, @FILE, or - for standard input' },
     ...SERVICE_OPTIONS,
   ],
@@ -29,6 +30,7 @@ const spec: CommandSpec = {
   ].join('\n'),
   examples: [
     'maestro resolve run_01J9ZQ5B7Y8M3N4P5Q6R7S8T9V --decision approve',
+    'maestro resolve run_01J9ZQ5B7Y8M3N4P5Q6R7S8T9V --option tomorrow',
     `maestro resolve run_01J9ZQ5B7Y8M3N4P5Q6R7S8T9V chk_01J9ZQ5B7Y8M3N4P5Q6R7S8T9V --answer '{"amount": 120}'`,
   ],
 };
@@ -57,7 +59,8 @@ async function readAnswer(args: Arguments, io: Io): Promise<CheckpointAnswer> {
   if (given !== undefined && decision === undefined) throw usage(spec, `--decision is "${given}"; it can be ${DECISIONS.join(', ')}`);
   const answer = await readJson('answer', args.text('answer'), io);
   if (!isJsonObject(answer)) throw usage(spec, `--answer is no object; expected JSON such as '{"amount": 120}'`);
-  return { ...answer, ...(decision === undefined ? {} : { decision }) };
+  const option = args.text('option');
+  return { ...answer, ...(option === undefined ? {} : { option }), ...(decision === undefined ? {} : { decision }) };
 }
 
 /** @throws CommandError when the run waits at none, or at several */

@@ -29,17 +29,23 @@ export function runText(envelope: Envelope, color: boolean): string {
 
 /** What a checkpoint asks, and how it is answered. */
 export function checkpointText(runId: string, checkpoint: Checkpoint, color: boolean): string {
-  const { id, title, prompt, options, fields, allow, expires_at } = checkpoint;
+  const { title, prompt, options, fields, expires_at } = checkpoint;
   const names = typeof fields === 'object' && fields !== null && !Array.isArray(fields) ? Object.keys(fieldsOf(fields)) : [];
   const lines = [
     `${cyan('?', color)} ${bold(title, color)}`,
     ...(prompt === null ? [] : [`  ${typeof prompt === 'string' ? prompt : JSON.stringify(prompt)}`]),
     ...(options ?? []).map(({ value, label }) => `  ${value}${label === value ? '' : `  ${dim(label, color)}`}`),
-    ...(names.length === 0 ? [] : [`  answer: ${names.join(', ')}`]),
     `  ${dim(`expires ${expires_at}`, color)}`,
-    `  \`maestro resolve ${runId} ${id} --decision ${allow.join('|')}\` answers it.`,
+    `  \`${answerCommand(runId, checkpoint, names)}\` answers it.`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The command that answers it, as it is to be typed but for the choice. */
+function answerCommand(runId: string, { id, allow, options }: Checkpoint, fields: string[]): string {
+  const option = options === null ? '' : ` --option ${options.map(({ value }) => value).join('|')}`;
+  const answer = fields.length === 0 ? '' : ` --answer '{${fields.map((name) => `"${name}": …`).join(', ')}}'`;
+  return `maestro resolve ${runId} ${id} --decision ${allow.join('|')}${option}${answer}`;
 }
 
 /** The answer's members, from its JSON Schema. */

@@ -4,7 +4,6 @@ import type { RunOperations, Runtime } from '../../local/runtime/index.ts';
 import type { BreakerList, Envelope, ListQuery, Maestro, RunList } from '../../sdk/index.ts';
 import type { RunEvent } from '../../shared/runs/index.ts';
 import type { Arguments } from '../arguments.ts';
-import { withData } from '../data-folder.ts';
 import { CommandError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { followRemote } from './follow.ts';
@@ -33,6 +32,8 @@ export interface RunSource {
 export async function withRuns<T>(args: Arguments, io: Io, command: string, ask: (source: RunSource) => Promise<T>): Promise<T> {
   const remote = await findService(args, io, command);
   if (remote) return told(remote.url, () => ask(ofService(remote.maestro)));
+  // Loaded only now: with a service the engine is not needed.
+  const { withData } = await import('../data-folder.ts');
   return withData(args, io, command, (operations, runtime) => ask(ofFolder(operations, runtime)));
 }
 

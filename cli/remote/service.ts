@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Maestro } from '../../sdk/index.ts';
 import { type Arguments, type OptionSpec, usage } from '../arguments.ts';
-import { DATA_OPTION, dataFolder } from '../data-folder.ts';
+import { DATA_OPTION, dataFolder } from '../data-option.ts';
 import { CommandError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { told } from './refusals.ts';

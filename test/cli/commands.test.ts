@@ -121,24 +121,34 @@ it('the launcher has no syntax that an old Node cannot read', () => {
   expect(text).not.toMatch(/=>|`|\?\.|\?\?|\b(?:const|let|class|async|await)\b|^import\s|^export\s/m);
 });
 
-it('validate loads neither the engine, nor gRPC, nor an AWS client, nor undici', () => {
+/** Everything that a command's chunk loads at once: static imports only, what is loaded later is asked for by `import(…)`. */
+function loadedBy(command: string): string {
   const chunks = new Map<string, string>();
   const read = (name: string): void => {
     if (chunks.has(name)) return;
     const text = readFileSync(join(ROOT, 'dist', name), 'utf8');
     chunks.set(name, text);
-    // Static imports only: what is loaded later is asked for by `import(…)`.
     for (const [, inner] of text.matchAll(/(?:from|^import|;import)"\.\/([\w-]+\.js)"/gm)) if (inner) read(inner);
   };
   const entry = readFileSync(join(ROOT, 'dist', 'cli.js'), 'utf8');
-  const validate = /"\.\/(validate-\w+\.js)"/.exec(entry)?.[1];
-  expect(validate).toBeDefined();
+  const chunk = new RegExp(`"\\./(${command}-\\w+\\.js)"`).exec(entry)?.[1];
+  expect(chunk, command).toBeDefined();
   read('cli.js');
-  read(validate ?? '');
-
-  const all = [...chunks.values()].join('\n');
-  const heavy = ['node:sqlite', 'node:http2', 'TaskStateEntered', 'SecretsManagerClient', 'buildConnector'];
+  read(chunk ?? '');
   expect(chunks.size).toBeGreaterThan(3);
-  expect(all.includes('MST1003')).toBe(true);
+  return [...chunks.values()].join('\n');
+}
+
+it.each([
+  ['validate', 'MST1003'],
+  ['run', 'idempotency-key'],
+  ['get', 'last-event-id'],
+  ['keys', 'idempotency-key'],
+])('%s loads neither the engine, nor gRPC, nor an AWS client, nor undici', (command, own) => {
+  const all = loadedBy(command);
+  const heavy = ['node:sqlite', 'node:http2', 'TaskStateEntered', 'SecretsManagerClient', 'buildConnector'];
+
+  expect(all.includes(own)).toBe(true);
+  expect(loadedBy('dev')).toContain('node:sqlite');
   expect(heavy.filter((name) => all.includes(name))).toEqual([]);
 });

@@ -89,7 +89,7 @@ it('run that goes on prints its id alone, and what it waits for', async () => {
 
   expect([status, stdout]).toEqual([0, `${RUN_ID}\n`]);
   expect(stderr).toContain('Pay 120 EUR?');
-  expect(stderr).toContain(`maestro resolve ${RUN_ID} ${CHECKPOINT.id} --decision approve|reject`);
+  expect(stderr).toContain(`maestro resolve ${RUN_ID} ${CHECKPOINT.id} --decision approve|reject --option yes --answer '{"amount": …}'`);
   expect(asked()[0]?.[2]).toEqual({ workflow: 'hello', input: {}, mode: 'async' });
 });
 
@@ -159,7 +159,7 @@ it('get shows steps, attempts and open checkpoints', async () => {
 
   expect(stdout).toMatch(/attempt +2\n/);
   expect(stdout).toMatch(/charge +done +40ms +reused\n/);
-  expect(stdout).toContain('answer: amount');
+  expect(stdout).toContain('Pay 120 EUR?');
   expect(status).toBe(0);
 });
 
@@ -220,11 +220,15 @@ it('events put takes a file with a list', async () => {
 it('resolve answers the one checkpoint that a run waits at', async () => {
   await serve(json(200, waiting(CHECKPOINT)), json(200, envelope('running')));
 
-  const { status, stderr } = await ask('resolve', RUN_ID, '--decision', 'approve', '--answer', '{"amount":3}');
+  const { status, stderr } = await ask('resolve', RUN_ID, '--decision', 'approve', '--option', 'yes', '--answer', '{"amount":3}');
 
   expect(status).toBe(0);
   expect(stderr).toContain('answered');
-  expect(asked()[1]).toEqual(['POST', `/orchestrate/run/${RUN_ID}/checkpoints/${CHECKPOINT.id}`, { amount: 3, decision: 'approve' }]);
+  expect(asked()[1]).toEqual([
+    'POST',
+    `/orchestrate/run/${RUN_ID}/checkpoints/${CHECKPOINT.id}`,
+    { amount: 3, option: 'yes', decision: 'approve' },
+  ]);
 });
 
 it('resolve names the checkpoints where there are several, and says when there is none', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
+import { ROUTES } from '../../functions/ingress/routes/index.ts';
 import { ConnectionError, Maestro, MaestroError } from '../../sdk/index.ts';
 import {
   cut,
@@ -67,6 +68,32 @@ it('the caller’s idempotency key is sent, and is no part of the body', async (
   expect(JSON.parse(service.asked[0]?.body ?? '')).toEqual({ workflow: 'hello', mode: 'queued' });
 });
 
+/** Routes that are no method of the client: streams have tests of their own, and the rest is for services, browsers and old clients. */
+const WITHOUT_METHOD = [
+  'streamRun',
+  'answerCallback',
+  'produce',
+  'readOpenApi',
+  'readDocs',
+  'readLogs',
+  'getArtifact',
+  'listCapabilities',
+  'listProviders',
+  'getProvider',
+  'certifyProvider',
+  'getFlag',
+  'setFlag',
+];
+
+/** The operation that the API takes a request for. */
+function operationOf({ method, url }: { method: string; url: string }): string {
+  const path = url.split('?')[0] ?? '';
+  const found = Object.entries(ROUTES).find(
+    ([, route]) => route.method === method && new RegExp(`^${route.path.replaceAll(/\{\w+\+?\}/g, '[^/]+')}$`).test(path),
+  );
+  return found?.[0] ?? `${method} ${path}`;
+}
+
 it('every route is asked for as the API has it', async () => {
   const { maestro, service } = await clientOf(json(200, { verdict: { ok: true } }));
   const { orchestrate, workflows, keys, audit, events, breakers } = maestro;
@@ -95,6 +122,7 @@ it('every route is asked for as the API has it', async () => {
   await breakers.list();
   await breakers.reset('http://a.test:80/x');
   await maestro.health();
+  await orchestrate.run({ workflow: 'hello' });
 
   const run = `/api/v2/orchestrate/run/${RUN_ID}`;
   expect(service.asked.map(({ method, url, body }) => [method, url, body])).toEqual([
@@ -122,8 +150,11 @@ it('every route is asked for as the API has it', async () => {
     ['GET', '/api/v2/breakers', ''],
     ['POST', '/api/v2/breakers/http%3A%2F%2Fa.test%3A80%2Fx/reset', '{}'],
     ['GET', '/healthz', ''],
+    ['POST', '/api/v2/orchestrate/run', '{"workflow":"hello"}'],
   ]);
   expect(service.asked[11]?.headers['content-type']).toBe('application/yaml');
+  const operations = new Set(service.asked.map(operationOf));
+  expect([...operations, ...WITHOUT_METHOD].toSorted()).toEqual(Object.keys(ROUTES).toSorted());
 });
 
 it('a list is read page after page', async () => {
