@@ -55,6 +55,37 @@ describe('the sweep', () => {
     await world.settle(runId);
   });
 
+  test('after a restart of the only process waits for no age: runs are started, messages sent, answers told', async () => {
+    let cut = false;
+    const { service, drive, queued, settle, log } = await open(`${CALL('a')}${ASK}`, {}, ({ executions }) => ({
+      executions: {
+        ...executions,
+        start: async (asked) => (cut ? Promise.reject(new Error('cut off')) : executions.start(asked)),
+        succeedTask: async (token, output) => (cut ? Promise.reject(new Error('cut off')) : executions.succeedTask(token, output)),
+      },
+    }));
+    const asking = await drive(service.run(ME, SOURCE, { workflow: 'w' }));
+    const { data } = await drive(service.settle(ME, asking.runId, 60_000));
+    const { runId: inQueue } = await drive(service.run(ME, SOURCE, { workflow: 'w', mode: 'queued' }));
+    cut = true;
+    await expect(drive(service.run(ME, SOURCE, { workflow: 'w' }))).rejects.toThrow('cut off');
+    const answering = service.resolveCheckpoint(ME, SOURCE, asking.runId, data.pending_checkpoint?.id ?? '', {});
+    await expect(drive(answering)).rejects.toThrow('cut off');
+    cut = false;
+
+    await sweep();
+    expect([queued, log()]).toEqual([[inQueue], ['a']]);
+    await drive(service.resume(world.clock.now()));
+
+    expect(await settle(asking.runId)).toMatchObject({ status: 'completed' });
+    expect(queued).toEqual([inQueue, inQueue]);
+    expect(log()).toEqual(['a', 'a']);
+    for (const { id } of (await drive(service.list(ME, { status: 'waiting_checkpoint' }))).data)
+      await drive(service.cancel(ME, SOURCE, id));
+    await drive(service.cancel(ME, SOURCE, inQueue));
+    await world.pass(1_000);
+  });
+
   test('ends a run whose workflow was taken away before it began', async () => {
     let there = true;
     const { service, drive, get } = await open(CALL('a'), {}, ({ catalog }) => ({

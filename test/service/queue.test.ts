@@ -64,6 +64,23 @@ describe('the queue of runs', () => {
     expect(batches.flat()).toEqual(Array.from({ length: 25 }, (_, n) => `run_${n}`));
   });
 
+  test('a run that is sent again while it is in the queue is handed over once, and after that once more', async () => {
+    const queue = open();
+    const seen: string[] = [];
+    await queue.send('run_1');
+    await queue.send('run_1');
+    await queue.start(async (messages) => {
+      seen.push(...messages.map(({ body }) => body));
+      return new Map();
+    });
+    await turns(3);
+    expect(seen).toEqual(['run_1']);
+
+    await queue.send('run_1');
+    await turns(3);
+    expect(seen).toEqual(['run_1', 'run_1']);
+  });
+
   test('works on at most four batches at once', async () => {
     const queue = open();
     let most = 0;
