@@ -129,6 +129,8 @@ function grantStep(step: HandlerFunction, { queues, events, api, workflows }: Pa
   events.grantPut(step);
   queues.grantUndoDeadLetters(step);
   workflows.grantControlLater(step);
+  // The answer to a callback that a retried run takes over from the run before it.
+  workflows.grantAnswer(step, ['Success']);
   const below = `${settings.secretsPath.slice(1)}*`;
   const arn = (service: string, resource: string, separator: string): string => {
     const { partition, region, account } = Stack.of(step);

@@ -136,8 +136,13 @@ export class Workflows extends Construct {
    * Answers task tokens. A token is itself the permission: the actions take no resource.
    * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
    */
-  grantAnswer(to: HandlerFunction): void {
-    to.allow(allow(['states:SendTaskFailure', 'states:SendTaskSuccess'], ['*']));
+  grantAnswer(to: HandlerFunction, answers: readonly ('Failure' | 'Success')[] = ['Failure', 'Success']): void {
+    to.allow(
+      allow(
+        answers.map((answer) => `states:SendTask${answer}`),
+        ['*'],
+      ),
+    );
   }
 
   #control(actions: readonly string[]): PolicyStatement {

@@ -45,6 +45,7 @@ const JUSTIFIED: Justification[] = [
     ['*'],
     'the token is the permission',
   ),
+  ...each(['Step'], ['states:SendTaskSuccess'], ['*'], 'the token is the permission'),
   ...each(
     ['Ingress', 'Recorder'],
     ['states:GetExecutionHistory', 'states:StopExecution'],
