@@ -2,7 +2,7 @@
 
 import { type Clock, sleep } from '../../shared/clock.ts';
 import type { EventFeed } from '../../shared/orchestrate/ports.ts';
-import { findRun, isFinal, listEvents, type RunEvent, type Runs } from '../../shared/runs/index.ts';
+import { endsRun, findRun, isFinal, listEvents, type RunEvent, type Runs } from '../../shared/runs/index.ts';
 
 /** Pauses of a stream, ms: the first, and the longest while nothing happens. */
 const STREAM_PAUSE_MS = { first: 500, longest: 2_000 };
@@ -11,8 +11,6 @@ const SETTLE_PAUSE_MS = { first: 100, longest: 1_000 };
 const GROWTH = 1.5;
 /** Events in one read. */
 const PAGE = 200;
-
-const FINAL_EVENTS: readonly string[] = ['run.completed', 'run.failed', 'run.compensated', 'run.compensation_failed', 'run.cancelled'];
 
 export interface EventFeedOptions {
   runs: Runs;
@@ -34,7 +32,7 @@ export function createEventFeed({ runs, clock }: EventFeedOptions): EventFeed {
         }
         if (events.length === PAGE) continue;
         // A reader that comes back after the run's end has seen its last event already.
-        if ((first || endsRun(events)) && (await isOver(runs, runId, last))) return;
+        if ((first || endsWithEnd(events)) && (await isOver(runs, runId, last))) return;
         first = false;
         pauseMs = events.length > 0 ? STREAM_PAUSE_MS.first : Math.min(pauseMs * GROWTH, STREAM_PAUSE_MS.longest);
         if (clock.now() >= untilMs || !(await pause(clock, Math.min(pauseMs, untilMs - clock.now()), signal))) return;
@@ -52,8 +50,8 @@ export function createEventFeed({ runs, clock }: EventFeedOptions): EventFeed {
   };
 }
 
-function endsRun(events: readonly RunEvent[]): boolean {
-  return FINAL_EVENTS.includes(events.at(-1)?.type ?? '');
+function endsWithEnd(events: readonly RunEvent[]): boolean {
+  return endsRun(events.at(-1)?.type ?? '');
 }
 
 /** The run has ended, its last event was told, and no later undo of it goes on. */
@@ -62,7 +60,7 @@ async function isOver(runs: Runs, runId: string, last: number): Promise<boolean>
   if (!run || !isFinal(run.status)) return false;
   // Its end is written before the event that tells it: only what is told is over.
   const [told] = await listEvents(runs, runId, last - 1, 1);
-  return told !== undefined && told.n === last && FINAL_EVENTS.includes(told.type) && (await listEvents(runs, runId, last, 1)).length === 0;
+  return told !== undefined && told.n === last && endsRun(told.type) && (await listEvents(runs, runId, last, 1)).length === 0;
 }
 
 /** False when the signal ended it. */

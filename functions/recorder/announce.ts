@@ -6,7 +6,7 @@
 import type { JsonObject } from '../../shared/json.ts';
 import type { Bus } from '../../shared/orchestrate/index.ts';
 import { jobIdOfRun } from '../../shared/orchestrate/index.ts';
-import { findRun, isFinal, leaveList, type RunRecord, type Runs, runRecordKey, tenantOf } from '../../shared/runs/index.ts';
+import { ensureEndEvent, findRun, isFinal, leaveList, type RunRecord, type Runs, runRecordKey, tenantOf } from '../../shared/runs/index.ts';
 
 /** `source` of Maestro's own events. */
 const SOURCE = 'maestro';
@@ -15,6 +15,8 @@ const SOURCE = 'maestro';
 export async function announceEnd(runs: Runs, bus: Pick<Bus, 'put'>, runId: string): Promise<void> {
   const run = await findRun(runs, runId);
   if (!run || !isFinal(run.status) || run.endedAtMs === undefined) return;
+  // Who follows its events waits for that one: until it is told the run stays on the list.
+  if (!(await ensureEndEvent(runs, run))) return;
   const { endedAtMs } = run;
   if (run.announcedMs !== endedAtMs) {
     await runs.store.durable();

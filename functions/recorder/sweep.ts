@@ -1,6 +1,6 @@
 // The look at every run that has not ended, once a minute: events are best effort, records are not.
 
-import { asRun, isFinal, leaveList, listOpenRuns, type RunRecord, runRecordKey } from '../../shared/runs/index.ts';
+import { asRun, ensureEndEvent, isFinal, leaveList, listOpenRuns, type RunRecord, runRecordKey } from '../../shared/runs/index.ts';
 import type { ExecutionStatusChange } from './recorder.ts';
 import { claim, proceed, type Recovery, settleRun } from './recovery.ts';
 
@@ -71,6 +71,7 @@ async function sweepEnded(recovery: Recovery, run: RunRecord): Promise<boolean> 
     const claimed = await claim(recovery, run, null, true);
     return claimed ? proceed(recovery, claimed) : false;
   }
+  if (!(await ensureEndEvent(recovery.runs, run))) return false;
   await recovery.announce?.(run.id);
   await leaveList(recovery.runs, run, true);
   return false;

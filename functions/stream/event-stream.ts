@@ -6,7 +6,7 @@
 
 import type { Clock } from '../../shared/clock.ts';
 import type { Envelope, EventView } from '../../shared/contract/index.ts';
-import { isFinal, type RunEvent } from '../../shared/runs/index.ts';
+import { endsRun, isFinal, type RunEvent } from '../../shared/runs/index.ts';
 import { eventView } from './event-view.ts';
 
 /** Silence after which proxies and clients take a connection for dead is a multiple of this. */
@@ -14,8 +14,6 @@ const BEAT_MS = 15_000;
 const BEAT = ':\n\n';
 /** ms after which a client comes back where the stream ended before the run. */
 const RETRY = 'retry: 1000\n\n';
-
-const LAST = new Set(['run.completed', 'run.failed', 'run.compensated', 'run.compensation_failed', 'run.cancelled']);
 
 export interface EventStreamOptions {
   runId: string;
@@ -56,7 +54,7 @@ async function* write({ events, envelope, clock, stop, ...run }: EventStreamOpti
       for (; step === undefined; step = await orBeat(asked, clock)) yield BEAT;
       if (step.done) break;
       if (held) yield message(eventView(held, run));
-      held = LAST.has(step.value.type) ? step.value : undefined;
+      held = endsRun(step.value.type) ? step.value : undefined;
       if (!held) yield message(eventView(step.value, run));
     }
     const now = held && (await envelope());

@@ -1,9 +1,6 @@
 // Who waits for a run, and who wants to see its events. Nothing is told before it is committed.
 
-import { type RunEvent, type Runs, runEventSchema } from '../../shared/runs/index.ts';
-
-/** Events that end a run. */
-const FINAL = new Set(['run.completed', 'run.failed', 'run.compensated', 'run.compensation_failed', 'run.cancelled']);
+import { endsRun, type RunEvent, type Runs, runEventSchema } from '../../shared/runs/index.ts';
 
 export interface RunWatch {
   /** To be told of every event when it is written. */
@@ -35,7 +32,7 @@ export function createRunWatch(
     for (const [runId, event] of batch) {
       all?.(runId, event);
       for (const follower of followers.get(runId) ?? []) follower(event);
-      if (!FINAL.has(event.type)) continue;
+      if (!endsRun(event.type)) continue;
       const waiting = enders.get(runId);
       enders.delete(runId);
       for (const resolve of waiting ?? []) resolve();
@@ -54,7 +51,7 @@ export function createRunWatch(
   return {
     subscribe,
     written(runId, event) {
-      if (!all && !followers.has(runId) && !(FINAL.has(event.type) && enders.has(runId))) return;
+      if (!all && !followers.has(runId) && !(endsRun(event.type) && enders.has(runId))) return;
       told.push([runId, event]);
       // A commit that fails stops the process; there is nobody to tell then.
       if (told.length === 1) durable().then(flush, () => {});
@@ -73,7 +70,7 @@ export function createRunWatch(
           if (event.n <= last) return;
           last = event.n;
           onEvent(event);
-          if (!FINAL.has(event.type)) return;
+          if (!endsRun(event.type)) return;
           unsubscribe();
           resolve();
         };

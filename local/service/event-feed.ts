@@ -5,18 +5,8 @@
 
 import type { Clock } from '../../shared/clock.ts';
 import type { EventFeed } from '../../shared/orchestrate/ports.ts';
-import { findRun, isFinal, listEvents, type RunEvent, type RunRecord, type Runs } from '../../shared/runs/index.ts';
+import { endsRun, findRun, isFinal, listEvents, type RunEvent, type RunRecord, type Runs } from '../../shared/runs/index.ts';
 import type { RunWatch } from '../runtime/index.ts';
-
-/** After these there is something to answer. */
-const SETTLING = new Set([
-  'checkpoint.waiting',
-  'run.completed',
-  'run.failed',
-  'run.compensated',
-  'run.compensation_failed',
-  'run.cancelled',
-]);
 
 export interface LocalFeed extends EventFeed {
   /** Ends every reader, so that its request is answered with what there is: streams are taken up again by their clients. */
@@ -64,7 +54,7 @@ export function createLocalFeed(runs: Runs, watch: RunWatch, clock: Clock): Loca
           yield event;
           if (stopped) return;
         }
-        if (arrived.length === 0 && SETTLING.has(last.type) && (await hasEnded(runId)) && arrived.length === 0) return;
+        if (arrived.length === 0 && endsRun(last.type) && (await hasEnded(runId)) && arrived.length === 0) return;
         if (arrived.length === 0 && !stopped) await new Promise<void>((resolve) => (wake = resolve));
         next = arrived;
         arrived = [];
@@ -86,7 +76,7 @@ export function createLocalFeed(runs: Runs, watch: RunWatch, clock: Clock): Loca
     follow,
     async settled(runId, untilMs) {
       const settled = Promise.withResolvers<void>();
-      const unsubscribe = watch.subscribe(runId, ({ type }) => SETTLING.has(type) && settled.resolve());
+      const unsubscribe = watch.subscribe(runId, ({ type }) => (endsRun(type) || type === 'checkpoint.waiting') && settled.resolve());
       const release = untilStopped(settled.resolve, { untilMs });
       try {
         if (!isSettled(await findRun(runs, runId))) await settled.promise;

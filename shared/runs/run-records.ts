@@ -3,6 +3,7 @@
 import type { Json, JsonObject } from '../json.ts';
 import type { RunLink, RunRef, UndoSpec } from '../protocol/step-message.ts';
 import type { Key } from '../store/index.ts';
+import { appendEnd } from './end-event.ts';
 import {
   allRunsPartition,
   executionKey,
@@ -16,18 +17,8 @@ import {
   valueKey,
 } from './keys.ts';
 import { closeList } from './open-list.ts';
-import {
-  asRun,
-  asStep,
-  DEFAULT_TENANT,
-  type ErrorInfo,
-  isFinal,
-  type RunRecord,
-  type RunStatus,
-  type StepRecord,
-  tenantOf,
-} from './records.ts';
-import type { EventType, Runs } from './runs.ts';
+import { asRun, asStep, DEFAULT_TENANT, type ErrorInfo, type RunRecord, type RunStatus, type StepRecord, tenantOf } from './records.ts';
+import type { Runs } from './runs.ts';
 import { isStored, loadStored, storeValue } from './values.ts';
 
 /** Bytes of an input or output that a record holds; DynamoDB's items end at 400 KB. */
@@ -183,7 +174,7 @@ export async function endRun(
   const written = await runs.store.update(runRecordKey(run.id), { set }, { oneOf: { status: from } });
   if (!written) return false;
   if (!runs.announceEnds) await closeList(runs, run);
-  await runs.append(run.id, endEvent(end.status), { status: end.status, ...(end.error ? { error: end.error.error } : {}) }, run.deadlineMs);
+  await appendEnd(runs, run, end.status, end.error?.error);
   return true;
 }
 
@@ -331,9 +322,4 @@ async function tellParent(
     ...(undo ? { undo } : {}),
   };
   await runs.store.put(stepKey(parent.run, parent.at), record as unknown as JsonObject, { absent: true }, runs.expiresAt());
-}
-
-function endEvent(status: RunStatus): EventType {
-  if (!isFinal(status)) throw new Error(`endRun: found ${status}, expected a status that ends a run`);
-  return `run.${status}` as EventType;
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { announceEnd } from '../../functions/recorder/announce.ts';
 import type { NewBusEvent, ServiceParts } from '../../shared/orchestrate/index.ts';
-import { findRun, listOpenRuns } from '../../shared/runs/index.ts';
+import { findRun, listEvents, listOpenRuns, runRecordKey } from '../../shared/runs/index.ts';
 import { ok, rejected, type WorldOptions } from '../semantics/world.ts';
 import { createServiceWorld, ME, type ServiceWorld, SOURCE } from './world.ts';
 
@@ -202,6 +202,23 @@ describe('the end of a run', () => {
     expect(events).toEqual([queued.runId]);
     expect(await openIds()).toEqual([]);
     expect((await findRun(runs, queued.runId))?.announcedMs).toBeGreaterThan(0);
+  });
+});
+
+describe('an end whose writer died before its event', () => {
+  test('is told by the sweep, once, when nobody can be about to', async () => {
+    await open(CALL('a'), { announceEnds: true });
+    const { runs } = world.runtime;
+    const types = async (id: string) => (await world.drive(listEvents(runs, id))).map(({ type }) => type);
+    const queued = await world.drive(world.service.run(ME, SOURCE, { workflow: 'w', mode: 'queued' }));
+    const end = { status: 'cancelled', endedAtMs: runs.clock.now() };
+    await world.drive(runs.store.update(runRecordKey(queued.runId), { set: end }));
+    expect(await types(queued.runId)).not.toContain('run.cancelled');
+
+    await world.pass(180_000);
+
+    expect((await types(queued.runId)).filter((type) => type === 'run.cancelled')).toHaveLength(1);
+    expect(await openIds()).toEqual([]);
   });
 });
 
