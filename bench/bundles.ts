@@ -73,6 +73,7 @@ const BUNDLING_OPTIONS: BuildOptions = {
   target: BUNDLING.target,
   minify: BUNDLING.minify,
   mainFields: BUNDLING.mainFields,
+  alias: BUNDLING.alias,
   banner: { js: BUNDLING.banner },
   sourcemap: BUNDLING.sourceMap,
   sourcesContent: BUNDLING.sourcesContent,

@@ -1,5 +1,9 @@
 // How handlers are bundled, as plain data: the benchmark and the tests of the bundles make exactly what is deployed.
 
+import { join } from 'node:path';
+
+const BUILTINS = join(import.meta.dirname, '..', '..', 'functions', 'aws', 'builtins');
+
 /** CommonJS packages inside an ES module still call `require` for Node's own modules. */
 const REQUIRE_BANNER = "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);";
 
@@ -14,4 +18,6 @@ export const BUNDLING = {
   sourcesContent: false,
   mainFields: ['module', 'main'],
   banner: REQUIRE_BANNER,
+  /** Modules of Node's that take long to load the usual way. */
+  alias: { 'node:http': join(BUILTINS, 'http.cjs'), 'node:https': join(BUILTINS, 'https.cjs') },
 };

@@ -18,8 +18,15 @@ import { allow, serviceRole } from './policies.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
+const { alias, ...SETTINGS } = BUNDLING;
 /** The AWS SDK is bundled as well: Lambda's own copy changes under a function. */
-const NODEJS_BUNDLING: BundlingOptions = { ...BUNDLING, format: OutputFormat.ESM, bundleAwsSDK: true, logLevel: LogLevel.WARNING };
+const NODEJS_BUNDLING: BundlingOptions = {
+  ...SETTINGS,
+  format: OutputFormat.ESM,
+  bundleAwsSDK: true,
+  logLevel: LogLevel.WARNING,
+  esbuildArgs: Object.fromEntries(Object.entries(alias).map(([name, file]) => [`--alias:${name}`, file])),
+};
 
 /** A network that a function runs in. */
 export interface Network {
