@@ -117,10 +117,14 @@ export async function importOnce(file: string): Promise<Import> {
     if (typeof handler !== 'function') throw new Error('no handler');
     console.log(JSON.stringify({ ms, evaluated: globalThis.evaluated ?? [] }));
   `;
-  const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
-  for (const name of Object.values(ENV)) env[name] = 'x';
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env: environment() });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Import;
+}
+
+/** What a function finds in its environment. */
+export function environment(): NodeJS.ProcessEnv {
+  const own = Object.fromEntries(Object.values(ENV).map((name) => [name, 'x']));
+  return { ...own, PATH: process.env['PATH'], AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
 }
 
 function median(values: readonly number[]): number {

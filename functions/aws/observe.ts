@@ -11,6 +11,7 @@ import { METRIC, METRIC_NAMESPACE, type MetricName } from '../../shared/protocol
 import type { DeadLetter } from '../../shared/runs/index.ts';
 import type { AwsClients } from './clients.ts';
 import { createUndoLetters } from './queue.ts';
+import { originalFrame } from './source-map.ts';
 
 /** Debug lines that one invocation keeps back, bytes. */
 const KEPT_BACK_BYTES = 65_536;
@@ -95,5 +96,6 @@ function framesOf({ stack = '' }: Error): string[] {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => /^at .+:\d+:\d+\)?$/.test(line))
-    .slice(0, MAX_FRAMES);
+    .slice(0, MAX_FRAMES)
+    .map(originalFrame);
 }

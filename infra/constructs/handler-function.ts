@@ -80,7 +80,6 @@ export class HandlerFunction extends Construct {
       architecture: Architecture.ARM_64,
       tracing: Tracing.ACTIVE,
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
-      environment: { NODE_OPTIONS: '--enable-source-maps' },
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
       ...(network
         ? {
