@@ -30,6 +30,7 @@ export function acknowledgeFindings(functions: Functions, parts: Parts, secretsP
     ...ofSecrets(functions, secretsPath),
     ...ofData(parts),
     ...ofApi(parts),
+    ...ofDeployments(functions, parts),
   ];
   for (const { on, rule, reason } of all) Validations.of(on).acknowledge({ id: `AwsSolutions::AwsSolutions-${rule}`, reason });
 }
@@ -110,6 +111,36 @@ function ofApi({ api }: Parts): Acknowledgement[] {
     ]),
     ...(logRole ? policiesOf(logRole).map((on) => ({ on, rule: 'IAM5[Resource::*]', reason: ACCOUNT_LOGS })) : []),
   ];
+}
+
+function ofDeployments({ ingress, recorder, starter, step }: Functions, { deployments, workflows }: Parts): Acknowledgement[] {
+  if (!deployments) return [];
+  const reason = 'Machines that the API deploys have names with a prefix that nothing else has; which there will be cannot be known here.';
+  const machines = finding(deployments, deployments.machines);
+  const executions = finding(deployments, deployments.executions);
+  const starters = [ingress, recorder, starter].flatMap(({ role }) => policiesOf(role));
+  const own = policiesOf(deployments.role);
+  const named = workflows.machines.map(({ machine }) => executionsFinding(machine));
+  const { boundary } = deployments;
+  const most = 'It is a boundary: it allows nothing, and names every machine that the role could ever be allowed to start by its alias.';
+  const any = (resource: string): string => `IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:${resource}]`;
+  return [
+    ...[...starters, ...own].map((on) => ({ on, rule: machines, reason })),
+    ...[...starters, ...own, step.node.findChild('LaterPolicy')].map((on) => ({ on, rule: executions, reason })),
+    ...own.flatMap((on) => [
+      { on, rule: 'IAM5[Resource::*]', reason: NO_RESOURCES },
+      ...named.map((rule) => ({ on, rule, reason: EXECUTIONS })),
+    ]),
+    { on: boundary, rule: 'IAM5[Resource::*]', reason: NO_RESOURCES },
+    ...[any('stateMachine:*'), any('execution:*:*')].map((rule) => ({ on: boundary, rule, reason: most })),
+  ];
+}
+
+/** An ARN as the pack prints it. */
+function finding(scope: IConstruct, arn: string): string {
+  const { partition, region, account } = Stack.of(scope);
+  const plain = arn.replace(partition, '<AWS::Partition>').replace(region, '<AWS::Region>').replace(account, '<AWS::AccountId>');
+  return `IAM5[Resource::${plain}]`;
 }
 
 const ACCOUNT_LOGS =

@@ -7,6 +7,7 @@ import type { Construct } from 'constructs';
 import { ENV, LIVE_ALIAS, USER_ENV_PREFIX } from '../shared/protocol/environment.ts';
 import type { Api } from './constructs/api.ts';
 import type { Data } from './constructs/data.ts';
+import type { Deployments } from './constructs/deployments.ts';
 import type { Events } from './constructs/events.ts';
 import { HandlerFunction, type HandlerFunctionProps, type Network } from './constructs/handler-function.ts';
 import { allow } from './constructs/policies.ts';
@@ -33,6 +34,8 @@ export interface Parts {
   readonly events: Events;
   readonly api: Api;
   readonly workflows: Workflows;
+  /** Where the API may deploy workflows. */
+  readonly deployments: Deployments | undefined;
 }
 
 export interface Settings {
@@ -120,6 +123,16 @@ export function grantAll(functions: Functions, parts: Parts, settings: Settings)
     reportBatchItemFailures: true,
   });
   for (const workflow of workflows.all) events.addTriggers(workflow);
+  if (parts.deployments) grantDeployed(functions, parts.deployments, events);
+}
+
+/** Deployed workflows are run, recorded and undone like those of the files; only ingress deploys them. */
+function grantDeployed({ ingress, step, recorder, starter }: Functions, deployments: Deployments, events: Events): void {
+  deployments.grantDeploy(ingress);
+  for (const each of [ingress, recorder, starter]) deployments.grantStart(each);
+  for (const each of [ingress, recorder]) deployments.grantControl(each);
+  deployments.grantControlLater(step);
+  deployments.record(events, recorder);
 }
 
 function grantStep(step: HandlerFunction, { queues, events, api, workflows }: Parts, settings: Settings): void {

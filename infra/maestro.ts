@@ -14,6 +14,7 @@ import { acknowledgeFindings } from './acknowledgements.ts';
 import { compileWorkflows } from './compile-workflows.ts';
 import { Api } from './constructs/api.ts';
 import { Data } from './constructs/data.ts';
+import { Deployments } from './constructs/deployments.ts';
 import { Events } from './constructs/events.ts';
 import type { Network } from './constructs/handler-function.ts';
 import { type AlarmActions, Observability } from './constructs/observability.ts';
@@ -85,6 +86,11 @@ export interface MaestroProps {
    * @default false
    */
   readonly accountLogRole?: boolean;
+  /**
+   * Lets keys with the scope `admin` deploy workflows by the API (`PUT /workflows/NAME`), without triggers, on one role under a permission boundary.
+   * @default false
+   */
+  readonly allowDeploy?: boolean;
 }
 
 const DEFAULT_RETENTION_DAYS = 90;
@@ -141,7 +147,9 @@ export class Maestro extends Construct {
       trigger: queues.triggerDeadLetters,
       recorder: queues.recorderDeadLetters,
     };
-    const parts = { data, queues, events, api, workflows };
+    const targets = { step, checkpoint, bus: events.bus, workflows };
+    const deployments = props.allowDeploy ? new Deployments(this, 'Deployments', targets) : undefined;
+    const parts = { data, queues, events, api, workflows, deployments };
     grantAll(functions, parts, {
       name,
       secretsPath: this.secretsPath,

@@ -61,13 +61,16 @@ export class Events extends Construct {
   recordStatus(machines: readonly Machine[], recorder: HandlerFunction): void {
     for (let from = 0; from < machines.length; from += MACHINES_PER_RULE) {
       const some = machines.slice(from, from + MACHINES_PER_RULE).map(({ machine }) => machine.stateMachineArn);
-      const eventPattern = {
-        source: ['aws.states'],
-        'detail-type': ['Step Functions Execution Status Change'],
-        detail: { stateMachineArn: some },
-      };
-      this.#toFunction(`Status${from / MACHINES_PER_RULE + 1}`, recorder, { eventPattern });
+      this.recordStatusOf(`Status${from / MACHINES_PER_RULE + 1}`, some, recorder);
     }
+  }
+
+  /** The same, of machines whose ARNs match one of `arns` as EventBridge matches a field. */
+  recordStatusOf(id: string, arns: readonly (string | { wildcard: string })[], recorder: HandlerFunction): void {
+    const detailType = 'Step Functions Execution Status Change';
+    this.#toFunction(id, recorder, {
+      eventPattern: { source: ['aws.states'], 'detail-type': [detailType], detail: { stateMachineArn: arns } },
+    });
   }
 
   /** Calls a function again and again. */

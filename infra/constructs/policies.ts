@@ -18,9 +18,14 @@ export function allow(
  * @param source pattern of the ARNs it is assumed for; left out for Lambda, which tells no source when it takes an execution role
  */
 export function serviceRole(scope: Construct, id: string, service: string, description: string, source?: string): Role {
-  const account = Stack.of(scope).account;
-  const conditions = source ? { StringEquals: { 'aws:SourceAccount': account }, ArnLike: { 'aws:SourceArn': source } } : undefined;
-  return new Role(scope, id, { assumedBy: new ServicePrincipal(service, conditions ? { conditions } : {}), description });
+  return new Role(scope, id, { assumedBy: servicePrincipal(scope, service, source), description });
+}
+
+/** A service of AWS as it acts for a resource of this account. */
+export function servicePrincipal(scope: Construct, service: string, source?: string): ServicePrincipal {
+  if (source === undefined) return new ServicePrincipal(service);
+  const conditions = { StringEquals: { 'aws:SourceAccount': Stack.of(scope).account }, ArnLike: { 'aws:SourceArn': source } };
+  return new ServicePrincipal(service, { conditions });
 }
 
 /** X-Ray has no resources. https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html */

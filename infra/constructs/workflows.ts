@@ -113,13 +113,13 @@ export class Workflows extends Construct {
 
   /** Starts runs. */
   grantStart(to: HandlerFunction): void {
-    to.allow(startStatement(this.all), describeStatement(this, this.all));
+    to.allow(startStatement(arnsOf(this.all)), describeStatement(this, this.all));
   }
 
   /** Starts undos. */
   grantUndo(to: HandlerFunction): void {
     const undos = this.all.flatMap(({ undo }) => undo ?? []);
-    if (undos.length > 0) to.allow(startStatement(undos), describeStatement(this, undos));
+    if (undos.length > 0) to.allow(startStatement(arnsOf(undos)), describeStatement(this, undos));
   }
 
   /** Looks at executions and stops them. */
@@ -233,22 +233,10 @@ export class Workflows extends Construct {
     }
   }
 
-  /** `startExecution.sync:2`. https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html ("IAM policies") */
+  /** Lets a machine start another and wait for it. */
   #nest(role: Role, child: Machine): { value: string; starts: Machine } {
-    role.addToPolicy(startStatement([child]));
-    role.addToPolicy(allow(['states:DescribeExecution', 'states:StopExecution'], [executionsOf(this, child.machine.stateMachineName)]));
-    role.addToPolicy(
-      allow(
-        ['events:DescribeRule', 'events:PutRule', 'events:PutTargets'],
-        [
-          Stack.of(this).formatArn({
-            service: 'events',
-            resource: 'rule',
-            resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule',
-          }),
-        ],
-      ),
-    );
+    const { stateMachineArn, stateMachineName } = child.machine;
+    for (const statement of nestedStatements(this, [stateMachineArn], [executionsOf(this, stateMachineName)])) role.addToPolicy(statement);
     return { value: child.live, starts: child };
   }
 }
@@ -259,12 +247,22 @@ const MACHINE = { service: 'states', resource: 'stateMachine', arnFormat: ArnFor
  * Starting by an alias is authorised on the machine itself, narrowed by the alias's name.
  * https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
  */
-function startStatement(machines: readonly Machine[]): PolicyStatement {
-  return allow(
-    ['states:StartExecution'],
-    machines.map(({ machine }) => machine.stateMachineArn),
-    { StringEquals: { 'states:StateMachineQualifier': LIVE_ALIAS } },
-  );
+export function startStatement(machineArns: readonly string[]): PolicyStatement {
+  return allow(['states:StartExecution'], machineArns, { StringEquals: { 'states:StateMachineQualifier': LIVE_ALIAS } });
+}
+
+/** `startExecution.sync:2`. https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html ("IAM policies") */
+export function nestedStatements(scope: Construct, machineArns: readonly string[], executions: readonly string[]): PolicyStatement[] {
+  const rule = { service: 'events', resource: 'rule', resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule' };
+  return [
+    startStatement(machineArns),
+    allow(['states:DescribeExecution', 'states:StopExecution'], executions),
+    allow(['events:DescribeRule', 'events:PutRule', 'events:PutTargets'], [Stack.of(scope).formatArn(rule)]),
+  ];
+}
+
+function arnsOf(machines: readonly Machine[]): string[] {
+  return machines.map(({ machine }) => machine.stateMachineArn);
 }
 
 /** One that exists already is asked when it began. */

@@ -4,7 +4,7 @@ import { AccountPrincipal, Effect, ManagedPolicy, PolicyStatement, Role, Service
 import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { faultsOf, type Justification, statementsOf, tableOf } from './iam.ts';
-import { type Synthesised, standard, synthesise, withoutFlags, withProps } from './support.ts';
+import { ofType, type Synthesised, standard, synthesise, withoutFlags, withProps } from './support.ts';
 
 /** Every action that anything of Maestro may do. An invented one passes CDK, its rule engine and cdk-nag. */
 const ACTIONS = new Set([
@@ -99,6 +99,29 @@ describe('who may do what', () => {
 
     expect(table.filter((line) => line.includes('nothing-to-undo') || line.includes('notice/Undo'))).toEqual([]);
     expect(standard().template.text).toContain(':stateMachine:nothing-to-undo');
+  });
+});
+
+describe('allowDeploy', () => {
+  it('adds rights to machines of one prefix and to one role, and nothing else', async () => {
+    const { template } = synthesise({ build: withProps({ allowDeploy: true }) });
+    const before = new Set(tableOf(statementsOf(standard().template)));
+
+    const added = tableOf(statementsOf(template)).filter((line) => !before.has(line));
+
+    await expect(`${added.join('\n')}\n`).toMatchFileSnapshot('./iam-table-deploy.txt');
+  });
+
+  it('keeps the role of deployed workflows within a boundary of the same actions', () => {
+    const { template } = synthesise({ build: withProps({ allowDeploy: true }) });
+    const [[boundary] = []] = ofType(template, 'AWS::IAM::ManagedPolicy');
+    const role = Object.values(template.resources).find(({ path }) => path === 'Maestro/Deployments/Role');
+    const actionsOf = (holder: string): Set<string> =>
+      new Set(statementsOf(template).flatMap((one) => (one.holder === holder && one.kind === 'identity' ? one.actions : [])));
+
+    expect(role?.Properties['PermissionsBoundary']).toEqual({ Ref: boundary });
+    expect(actionsOf('Maestro/Deployments/Role').size).toBeGreaterThan(5);
+    expect(actionsOf('Maestro/Deployments/Role')).toEqual(actionsOf('Maestro/Deployments/Boundary'));
   });
 });
 

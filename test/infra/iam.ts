@@ -54,8 +54,10 @@ export function statementsOf(template: Template): Statement[] {
           ...list(own['Policies']).flatMap((policy) => at(path, 'identity', object(policy)['PolicyDocument'])),
           ...list(own['ManagedPolicyArns']).map((arn) => managed(path, names.text(arn))),
         ];
-      case 'AWS::IAM::Policy':
       case 'AWS::IAM::ManagedPolicy':
+        // It may be a boundary, which nobody has as a role: then it stands for itself.
+        return at(path, 'identity', own['PolicyDocument']);
+      case 'AWS::IAM::Policy':
         return list(own['Roles']).flatMap((role) => at(names.text(role), 'identity', own['PolicyDocument']));
       case 'AWS::SQS::QueuePolicy':
         return list(own['Queues']).flatMap((queue) => at(names.text(queue), 'resource', own['PolicyDocument']));

@@ -45,6 +45,7 @@ const PROPS: { [prop in Exclude<keyof MaestroProps, 'workflows'>]-?: { make: Mak
     make: (stack) => ({ alarmActions: { page: [new SnsAction(new Topic(stack, 'Pager'))] } }),
     differs: (template) => ofType(template, 'AWS::CloudWatch::Alarm').filter(([, { Properties }]) => Properties['AlarmActions']).length,
   },
+  allowDeploy: { make: () => ({ allowDeploy: true }), differs: (template) => environmentOf(template, 'Ingress')['MAESTRO_ALLOW_DEPLOY'] },
   accountLogRole: { make: () => ({ accountLogRole: true }), differs: (template) => ofType(template, 'AWS::ApiGateway::Account').length },
 };
 
