@@ -5,7 +5,7 @@
 //   F2. It ends after the event that carries the envelope; or, where there is no such event any more to come, when the run has ended and a
 //       further connection brought nothing.
 //   F3. A stream that the server ends is no failure. A connection that is lost, or silent for too long, is one; an event that comes makes
-//       up for all before it.
+//       up for all before it. A stream that was there is missed for longer than one that never was: services are restarted.
 
 import { ConnectionError, MaestroError } from './errors.ts';
 import { runPath } from './paths.ts';
@@ -38,6 +38,8 @@ interface Position {
   after: number;
   /** Pause before the next connection, ms. */
   retryMs: number;
+  /** There was a stream: whoever has one is worth more patience. */
+  connected: boolean;
 }
 
 /**
@@ -45,7 +47,7 @@ interface Position {
  * @throws MaestroError for what the service refuses, ConnectionError when it cannot be reached any more, the signal's reason
  */
 export async function* follow(transport: Transport, target: FollowTarget, options: CallOptions = {}): AsyncGenerator<RunEvent, void> {
-  const at: Position = { start: target.start, id: target.id, after: target.after, retryMs: RECONNECT_MS };
+  const at: Position = { start: target.start, id: target.id, after: target.after, retryMs: RECONNECT_MS, connected: false };
   let failures = 0;
   let hasEnded = false;
   for (;;) {
@@ -59,7 +61,7 @@ export async function* follow(transport: Transport, target: FollowTarget, option
         if (event.envelope) return;
       }
     } catch (error) {
-      const pauseMs = transport.pauseAfter(error, ++failures, true);
+      const pauseMs = transport.pauseAfter(error, ++failures, at.connected ? transport.streamRetries : transport.retries, true);
       if (pauseMs === undefined) throw error;
       await pause(transport.platform, error instanceof ConnectionError ? Math.max(pauseMs, at.retryMs) : pauseMs, options.signal);
       continue;
@@ -84,6 +86,7 @@ async function* connect(transport: Transport, at: Position, options: CallOptions
     at.id = readRunId(await response.text(), request, response.status);
     return;
   }
+  at.connected = true;
   const watch = watchSilence(transport, options.signal);
   const parser = createEventParser();
   try {

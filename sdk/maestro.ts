@@ -25,6 +25,8 @@ import type {
 /** A sync run is answered after 25 s at the latest; this leaves room for the way. */
 const TIMEOUT_MS = 60_000;
 const RETRIES = 4;
+/** With growing pauses, some 40 s: longer than a service takes to be started again. */
+const STREAM_RETRIES = 8;
 
 export interface MaestroOptions {
   /** Of the service, such as `http://127.0.0.1:8080`; a path at its end (a stage of API Gateway) is kept. */
@@ -37,6 +39,8 @@ export interface MaestroOptions {
   timeoutMs?: number;
   /** How often a request is sent again at most. Default 4. */
   retries?: number;
+  /** How often in a row a stream that was cut is taken up in vain. Default 8, which is some 40 s. */
+  streamRetries?: number;
   /** Time and chance; for tests. */
   platform?: Platform;
 }
@@ -108,6 +112,7 @@ export class Maestro {
       fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
       retries: options.retries ?? RETRIES,
+      streamRetries: options.streamRetries ?? STREAM_RETRIES,
       platform: options.platform ?? systemPlatform,
     });
     this.orchestrate = createOrchestrate(transport);

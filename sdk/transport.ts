@@ -54,12 +54,14 @@ export interface TransportOptions {
   fetch: Fetch;
   timeoutMs: number;
   retries: number;
+  streamRetries: number;
   platform: Platform;
 }
 
 export interface Transport {
   readonly platform: Platform;
   readonly retries: number;
+  readonly streamRetries: number;
   /** The answer's JSON. @throws MaestroError, ConnectionError, the signal's reason */
   json<T>(request: ServiceRequest, options?: CallOptions): Promise<T>;
   /** The answer's text. */
@@ -69,12 +71,16 @@ export interface Transport {
    * @throws MaestroError for a status over 299, ConnectionError, the signal's reason
    */
   open(request: ServiceRequest, options?: CallOptions): Promise<Response>;
-  /** Ms to wait after a failure before the next attempt; undefined: it is not to be repeated. @param failures so far, from 1 */
-  pauseAfter(error: unknown, failures: number, repeatable: boolean): number | undefined;
+  /**
+   * Ms to wait after a failure before the next attempt; undefined: it is not to be repeated.
+   * @param failures so far, from 1
+   * @param most how many there may be
+   */
+  pauseAfter(error: unknown, failures: number, most: number, repeatable: boolean): number | undefined;
 }
 
 export function createTransport(settings: TransportOptions): Transport {
-  const { platform, retries } = settings;
+  const { platform, retries, streamRetries } = settings;
 
   async function attempt<T>(request: ServiceRequest, options: CallOptions, read: (response: Response) => Promise<T>): Promise<T> {
     const { signal } = options;
@@ -102,12 +108,12 @@ export function createTransport(settings: TransportOptions): Transport {
     }
   }
 
-  function pauseAfter(error: unknown, failures: number, repeatable: boolean): number | undefined {
-    if (failures > retries || !mayRepeat(error, repeatable)) return undefined;
+  function pauseAfter(error: unknown, failures: number, most: number, repeatable: boolean): number | undefined {
+    if (failures > most || !mayRepeat(error, repeatable)) return undefined;
     const asked = error instanceof MaestroError ? error.retryAfter : undefined;
     if (asked !== undefined) return asked > LONGEST_RETRY_AFTER_S ? undefined : asked * 1_000;
-    const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
-    return most / 2 + (most / 2) * platform.random();
+    const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
+    return longest / 2 + (longest / 2) * platform.random();
   }
 
   async function send<T>(request: ServiceRequest, options: CallOptions, read: (response: Response) => Promise<T>): Promise<T> {
@@ -115,7 +121,7 @@ export function createTransport(settings: TransportOptions): Transport {
       try {
         return await attempt(request, options, read);
       } catch (error) {
-        const pauseMs = pauseAfter(error, failures, request.repeatable);
+        const pauseMs = pauseAfter(error, failures, retries, request.repeatable);
         if (pauseMs === undefined) throw error;
         await pause(platform, pauseMs, options.signal);
       }
@@ -125,6 +131,7 @@ export function createTransport(settings: TransportOptions): Transport {
   return {
     platform,
     retries,
+    streamRetries,
     pauseAfter,
     json: (request, options = {}) => send(request, options, (response) => readJson(response, request)),
     text: (request, options = {}) => send(request, options, (response) => response.text()),

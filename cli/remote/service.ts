@@ -12,6 +12,9 @@ import { told } from './refusals.ts';
 /** Where `maestro dev` keeps its first key. */
 const KEY_FILE = 'api-key';
 
+/** Who waits at a terminal wants to know soon that there is nobody. */
+const RETRIES = 2;
+
 /** Of every command that asks a service. */
 export const SERVICE_OPTIONS: OptionSpec[] = [
   { name: 'url', value: 'URL', help: 'the service (default $MAESTRO_URL, else the `maestro dev` that holds the data folder)' },
@@ -58,7 +61,7 @@ export async function withService<T>(args: Arguments, io: Io, command: string, w
 
 function connect(url: string, key: string | undefined, command: string): Remote {
   try {
-    return { url, maestro: new Maestro({ baseUrl: url, ...(key ? { apiKey: key } : {}) }) };
+    return { url, maestro: new Maestro({ baseUrl: url, retries: RETRIES, ...(key ? { apiKey: key } : {}) }) };
   } catch (error) {
     throw usage({ name: command }, error instanceof Error ? error.message : String(error));
   }

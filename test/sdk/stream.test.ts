@@ -122,7 +122,7 @@ it('a silent connection counts as broken', async () => {
 });
 
 it('a service that cannot be reached any more is given up; an event that comes makes up for earlier failures', async () => {
-  const { maestro, service } = await clientOf(cut, cut, cut, stream(sse(1, 'run.started'), 'cut'), cut);
+  const { maestro, service } = await clientOf(cut, cut, cut, cut, stream(sse(1, 'run.started'), 'cut'), cut);
 
   const ids: string[] = [];
   const reading = (async () => {
@@ -131,7 +131,15 @@ it('a service that cannot be reached any more is given up; an event that comes m
 
   await expect(reading).rejects.toMatchObject({ name: 'ConnectionError' });
   expect(ids).toEqual(['1']);
-  expect(service.asked).toHaveLength(8);
+  expect(service.asked).toHaveLength(4 + 1 + 8);
+  expect(platform.pauses.slice(4)).toEqual([1_000, 1_000, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+});
+
+it('a service that never answered is given up as early as for any other request', async () => {
+  const { maestro, service } = await clientOf(cut);
+
+  await expect(read(maestro.orchestrate.stream(RUN_ID))).rejects.toMatchObject({ name: 'ConnectionError' });
+  expect(service.asked).toHaveLength(5);
 });
 
 it('a refusal is told: 401 and 404 at once, 429 after it was waited out', async () => {
