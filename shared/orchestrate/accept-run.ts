@@ -16,6 +16,9 @@ import { prepareInput, type RunFacts, recordRun, startExpressRun, startRecorded,
 /** Fields that only a plan has. */
 const PLAN_FIELDS = ['policy', 'budget_usd', 'review'] as const;
 
+/** Bytes of metadata: they are on the record that is read with every step. */
+const MAX_METADATA_BYTES = 8_192;
+
 /** What is asked for, checked. */
 interface Asked {
   entry: CatalogEntry;
@@ -67,21 +70,33 @@ export interface TriggeredStart {
 
 /** `Service.startTriggered`. @throws ThrottledError, ApiError */
 export async function acceptTriggered(parts: ServiceParts, { workflow, input, mode, dedupe, request }: TriggeredStart): Promise<string> {
-  const { runs, ids } = parts;
+  const { runs, ids, audit } = parts;
   const entry = await findEntry(parts, workflow);
   checkInput(entry, input);
-  const facts: RunFacts = { mode, ...(request === undefined ? {} : { request }) };
+  const source: RequestSource = { requestId: ids.id('req'), method: mode.toUpperCase(), route: 'trigger' };
+  const caller = { authMode: 'internal', tenant: DEFAULT_TENANT, principal: mode } as const;
+  const factsOfRun = async (names: JsonObject): Promise<RunFacts> => {
+    const receipt = await appendReceipt(audit, caller, source, 'run', { workflow, version: entry.version, mode, ...names });
+    return { mode, receipt, ...(request === undefined ? {} : { request }) };
+  };
   if (entry.execution === 'express') {
     const owner: KeyOwner = { tenant: DEFAULT_TENANT, kind: 'trigger', text: JSON.stringify([workflow, dedupe ?? null]) };
     const claim = dedupe === undefined ? undefined : await claimKey(runs, owner, null, null);
     if (claim?.runId) return claim.runId;
-    const runId = await startExpressRun(parts, entry, ids.id('run'), input, (id) => ({ ...facts, jobId: jobIdOf(id) }));
+    const name = ids.id('run');
+    const facts = await factsOfRun({ execution_name: name });
+    const runId = await startExpressRun(parts, entry, name, input, (id) => ({ ...facts, jobId: jobIdOf(id) }));
     if (claim) await nameRun(runs, owner, runId);
     return runId;
   }
   const runId = dedupe === undefined ? ids.id('run') : dedupeName(workflow, dedupe);
-  if (await findRun(runs, runId)) await startRecorded(parts, runId);
-  else await startRun(parts, entry, runId, await prepareInput(runs, runId, entry, input), { ...facts, jobId: jobIdOf(runId) });
+  if (await findRun(runs, runId)) {
+    await startRecorded(parts, runId);
+    return runId;
+  }
+  const prepared = await prepareInput(runs, runId, entry, input);
+  const jobId = jobIdOf(runId);
+  await startRun(parts, entry, runId, prepared, { ...(await factsOfRun({ job_id: jobId, run_id: runId })), jobId });
   return runId;
 }
 
@@ -98,9 +113,7 @@ async function check(parts: ServiceParts, request: RunRequest): Promise<Asked> {
   const entry = await findEntry(parts, request.workflow);
   const input = request.input ?? {};
   checkInput(entry, input);
-  const metadataProblem = jsonProblem(request.metadata ?? null);
-  if (metadataProblem !== undefined)
-    throw new ApiError('invalid', 'the metadata cannot be kept.', { details: [{ path: ['metadata'], message: metadataProblem }] });
+  checkMetadata(request.metadata ?? null);
   const mode = request.mode ?? 'sync';
   if (mode === 'queued' && entry.execution === 'express') {
     throw new ApiError('invalid', `workflow ${entry.name}: it is an Express workflow, which cannot be queued; use \`sync\` or \`async\`.`, {
@@ -128,6 +141,13 @@ export function checkInput({ name, input: schema }: CatalogEntry, input: Json): 
           .map(({ path, message }) => ({ path: ['input', ...path], message }))
       : [{ path: ['input'], message: problem }];
   if (details.length > 0) throw new ApiError('invalid', `workflow ${name}: its input is not as its file says.`, { details });
+}
+
+/** @throws ApiError invalid */
+function checkMetadata(metadata: Json): void {
+  const bytes = jsonProblem(metadata) === undefined ? Buffer.byteLength(JSON.stringify(metadata)) : 0;
+  const message = bytes > MAX_METADATA_BYTES ? `has ${bytes} bytes, expected at most ${MAX_METADATA_BYTES}` : jsonProblem(metadata);
+  if (message !== undefined) throw new ApiError('invalid', 'the metadata cannot be kept.', { details: [{ path: ['metadata'], message }] });
 }
 
 /** The records were written before: what comes after them is done again. @throws ApiError */

@@ -120,15 +120,23 @@ export async function startRecorded(parts: StartParts & { catalog: Pick<Catalog,
   const record = await findRun(runs, runId);
   if (record?.status !== 'queued') return false;
   const workflow = await catalog.find(record.workflow);
-  if (!workflow) {
-    const message = `workflow ${record.workflow}: it was taken away before the run began`;
-    const error = { step: null, error: 'Maestro.BadConfiguration', message, also: [] };
-    await endRun(runs, record, { status: 'failed', error }, ['queued']);
-    return false;
+  if (!workflow)
+    return endUnstarted(runs, record, 'Maestro.BadConfiguration', `workflow ${record.workflow}: it was taken away before the run began`);
+  try {
+    const recorded = (await readValue(runs, runId, 'INPUT')) ?? null;
+    await beginExecution(parts, workflow, runId, await executionInput(runs, runId, workflow, recorded));
+    return true;
+  } catch (error) {
+    // The workflow was replaced by one that cannot take this input.
+    if (error instanceof ApiError) return endUnstarted(runs, record, 'Maestro.BadConfiguration', error.message);
+    throw error;
   }
-  const recorded = (await readValue(runs, runId, 'INPUT')) ?? null;
-  await beginExecution(parts, workflow, runId, await executionInput(runs, runId, workflow, recorded));
-  return true;
+}
+
+/** Ends a run that cannot be started. Answers false: it was not. */
+export async function endUnstarted(runs: Runs, record: RunRecord, error: string, message: string): Promise<false> {
+  await endRun(runs, record, { status: 'failed', error: { step: null, error, message, also: [] } }, ['queued']);
+  return false;
 }
 
 async function beginExecution({ runs, executions }: StartParts, workflow: StartedWorkflow, runId: string, input: Json): Promise<void> {

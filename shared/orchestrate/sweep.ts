@@ -6,12 +6,14 @@ import { expireCheckpoints, isFinal, listOpenRuns, type RunRecord, runRecordKey,
 import { tellToken } from './answers.ts';
 import { ThrottledError } from './ports.ts';
 import type { ServiceParts } from './service-parts.ts';
-import { startRecorded } from './start-run.ts';
+import { endUnstarted, startRecorded } from './start-run.ts';
 
 /** A run that is to be started at once is started by the sweep at this age. */
 const START_MS = 60_000;
 /** A queued run's message is sent again at this age: a queue that is well works it off sooner. */
 const REQUEUE_MS = 15 * 60_000;
+/** A run that could not be started by then is given up: what stands in its way will not go away. */
+const GIVE_UP_MS = 24 * 3_600_000;
 const MINUTE_MS = 60_000;
 
 export interface SweepOptions {
@@ -46,12 +48,9 @@ export async function sweepService(parts: ServiceParts, nowMs: number, options: 
     throw new AggregateError(failures, `sweep: ${failures.length} runs could not be dealt with; they are tried again`);
 }
 
-async function sweepQueued(
-  parts: ServiceParts,
-  { id, mode, createdAtMs, requeuedAtMs }: RunRecord,
-  nowMs: number,
-  restarted: boolean,
-): Promise<void> {
+async function sweepQueued(parts: ServiceParts, run: RunRecord, nowMs: number, restarted: boolean): Promise<void> {
+  const { id, mode, createdAtMs, requeuedAtMs } = run;
+  if (nowMs - createdAtMs >= GIVE_UP_MS) return startOrGiveUp(parts, run);
   if (mode !== 'queued') {
     if (restarted || nowMs - createdAtMs >= START_MS) await startRecorded(parts, id);
     return;
@@ -59,6 +58,15 @@ async function sweepQueued(
   if (!restarted && nowMs - (requeuedAtMs ?? createdAtMs) < REQUEUE_MS) return;
   await parts.queue.send(id);
   await parts.runs.store.update(runRecordKey(id), { set: { requeuedAtMs: nowMs } }, { equals: { status: 'queued' } });
+}
+
+async function startOrGiveUp(parts: ServiceParts, run: RunRecord): Promise<void> {
+  try {
+    await startRecorded(parts, run.id);
+  } catch (error) {
+    if (!(error instanceof ThrottledError)) await endUnstarted(parts.runs, run, 'Maestro.Lost', 'it could not be started within a day');
+    throw error;
+  }
 }
 
 async function sweepRunning(parts: ServiceParts, run: RunRecord, restarted: boolean): Promise<void> {

@@ -86,6 +86,7 @@ describe('a run', () => {
     expect(await refused(() => service.run(ME, SOURCE, { plan_id: 'plan_1' }))).toBe('not_implemented');
     expect(await code({ input: { lines: [] }, budget_usd: 1 })).toBe('invalid');
     expect(await code({ input: { lines: [] }, review: true })).toBe('invalid');
+    expect(await code({ input: { lines: [] }, metadata: { text: 'x'.repeat(10_000) } })).toBe('invalid');
     const deep = `{"lines":[],"d":${'['.repeat(5_000)}${']'.repeat(5_000)}}`;
     expect(await code({ input: JSON.parse(deep) as Json })).toBe('invalid');
     await expect(drive(service.run(ME, SOURCE, { workflow: 'w', input: { lines: [{ n: 'x' }] } }))).rejects.toMatchObject({
@@ -242,7 +243,12 @@ describe('a trigger', () => {
     const second = await start('event 2');
     expect(second).not.toBe(first);
     const run = await settle(first, callerOf('default'));
-    expect(run).toMatchObject({ status: 'completed', job_id: jobIdOf(first), run: { mode: 'event' } });
+    expect(run).toMatchObject({
+      status: 'completed',
+      job_id: jobIdOf(first),
+      run: { mode: 'event' },
+      audit_receipt: { auth_mode: 'internal', tenant: 'default', source: { method: 'EVENT' } },
+    });
     await settle(second, callerOf('default'));
     expect(log()).toEqual(['a', 'a']);
   });

@@ -135,6 +135,24 @@ describe('the sweep', () => {
   });
 });
 
+describe('a run that cannot be started', () => {
+  test('is given up after a day, and says so', async () => {
+    const { service, drive, pass, get } = await open(CALL('a'), {}, ({ executions }) => ({
+      executions: { ...executions, start: async () => Promise.reject(new Error('the machine is gone')) },
+    }));
+    const { runId } = await drive(service.run(ME, SOURCE, { workflow: 'w', mode: 'queued' }));
+
+    await pass(23 * 3_600_000);
+    await sweep();
+    expect((await get(runId)).status).toBe('queued');
+    await pass(3_600_000);
+    await expect(sweep()).rejects.toThrow('could not be dealt with');
+
+    expect(await get(runId)).toMatchObject({ status: 'failed', error: { error: 'Maestro.Lost' } });
+    await sweep();
+  });
+});
+
 describe('the end of a run', () => {
   const failing: WorldOptions = { announceEnds: true, mock: ({ step }) => (step === 'end' ? rejected() : ok({})) };
 
