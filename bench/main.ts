@@ -8,6 +8,7 @@ const PARTS: [title: string, file: string, ...args: string[]][] = [
   ['Whole processes', 'processes.ts'],
   ["The engine's own cost per step", 'engine-overhead.ts'],
   ['Memory of 10,000 waiting runs', 'waiting.ts'],
+  ['`maestro dev` under load', 'dev.ts', '--seconds', '15'],
   ['Beside its peers', 'run.ts', ...process.argv.slice(2)],
 ];
 
