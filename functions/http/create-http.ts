@@ -101,9 +101,10 @@ export function createHttp<const T extends Routes>(routes: T, handlers: Handlers
   };
 }
 
-/** Before a route is looked for: the path and the headers are sound. */
+/** Before a route is looked for: the method, the path and the headers are sound. */
 function prepare(event: ApiEvent): void {
   const { exchange } = event;
+  if (event.httpMethod === '') throw new ApiError('bad_request', 'the request has no method.');
   const { path, base, service } = readPath(event);
   checkHeaders(event);
   exchange.base = base;
