@@ -45,7 +45,6 @@ export {
   keyListSchema,
   keySchema,
   type LogEntry,
-  logEntrySchema,
   logListSchema,
   type NewKey,
   newKeySchema,

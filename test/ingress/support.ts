@@ -10,7 +10,7 @@ import { ROUTES } from '../../functions/ingress/routes/index.ts';
 import { createRuntime, type Runtime } from '../../local/runtime/index.ts';
 import { createLocalService, type LocalService } from '../../local/service/index.ts';
 import type { CallOutcome, CallRequest } from '../../shared/calls/index.ts';
-import { ERROR_STATUS, errorSchema, eventSchema, type Scope } from '../../shared/contract/index.ts';
+import { ERROR_STATUS, errorSchema, eventSchema, REQUEST_ID, type Scope } from '../../shared/contract/index.ts';
 import type { JsonObject } from '../../shared/json.ts';
 
 /** What the tests' workflows are. */
@@ -198,7 +198,7 @@ export function eventOf({ method = 'GET', path, key, headers = {}, query, body, 
 /** Holds an answer against what the document says of it, and reads its body. */
 async function check({ method = 'GET', path }: Asked, answer: ApiResponse): Promise<Answered> {
   const { statusCode, headers, body } = answer;
-  expect(headers['x-request-id']).toMatch(/^req_[0-9A-Za-z]{26}$/);
+  expect(headers['x-request-id']).toMatch(REQUEST_ID);
   expect(headers['cache-control']).toBe('no-store');
   expect(headers['x-content-type-options']).toBe('nosniff');
   if (typeof body !== 'string') return { ...answer, json: undefined, text: '' };

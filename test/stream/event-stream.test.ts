@@ -252,7 +252,7 @@ describe('a stream', () => {
     const streams = await Promise.all(Array.from({ length: 200 }, () => open()));
     await Promise.all(streams.map((stream) => stream.next()));
 
-    await Promise.all(streams.map((stream) => stream.return?.()));
+    await Promise.all(streams.map(async (stream) => stream.return?.()));
 
     expect(followed).toHaveLength(200);
     expect(followed.every(({ signal }) => signal?.aborted)).toBe(true);
