@@ -3,10 +3,10 @@
 import { ApiError, type ErrorDetail, jobIdOf, type RunRequest } from '../contract/index.ts';
 import { type Json, type JsonObject, jsonProblem } from '../json.ts';
 import { dedupeName } from '../protocol/run-id.ts';
-import { endRun, findRun, issueDetail, type RunRecord } from '../runs/index.ts';
+import { endRun, findRun, issueDetail } from '../runs/index.ts';
 import { validateInput } from '../workflow/index.ts';
 import { jobIdOfRun } from './envelope.ts';
-import { claimKey, type KeyOwner, nameRun, releaseKey } from './idempotency.ts';
+import { claimKey, type KeyOwner, nameRun, releaseKey, runOfKey } from './idempotency.ts';
 import { type Caller, type CatalogEntry, DEFAULT_TENANT, type RequestSource, ThrottledError } from './ports.ts';
 import { appendReceipt } from './receipts.ts';
 import type { Accepted } from './service.ts';
@@ -36,18 +36,20 @@ export async function acceptRun(
   idempotencyKey: string | undefined,
 ): Promise<Accepted> {
   const { runs, ids } = parts;
-  const asked = await check(parts, request);
   const owner: KeyOwner | undefined =
     idempotencyKey === undefined ? undefined : { tenant: caller.tenant, kind: 'request', text: idempotencyKey };
+  // How the answer is carried is no part of what is asked for.
+  const { stream: _carriage, ...rest } = request;
+  const same = rest as JsonObject;
+  // Before the request is checked: what was accepted stays so, also when its workflow has changed since.
+  const known = owner && (await repeatedRun(parts, await runOfKey(runs, owner, same)));
+  if (known) return known;
+  const asked = await check(parts, request);
   const express = asked.entry.execution === 'express';
   const newId = ids.id('run');
-  // How the answer is carried is no part of what is asked for.
-  const { stream: _carriage, ...same } = request;
-  const claim = owner
-    ? await claimKey(runs, owner, same as JsonObject, express ? null : newId)
-    : { runId: express ? null : newId, repeated: false };
-  const known = claim.repeated && claim.runId !== null ? await findRun(runs, claim.runId) : undefined;
-  if (known) return startAgain(parts, known, asked.mode);
+  const claim = owner ? await claimKey(runs, owner, same, express ? null : newId) : { runId: express ? null : newId, repeated: false };
+  const raced = claim.repeated ? await repeatedRun(parts, claim.runId ?? undefined) : undefined;
+  if (raced) return raced;
   try {
     const runId = claim.runId ?? (await startExpress(parts, caller, source, asked, newId));
     if (claim.runId !== null) await startStandard(parts, caller, source, asked, runId);
@@ -150,14 +152,17 @@ function checkMetadata(metadata: Json): void {
   if (message !== undefined) throw new ApiError('invalid', 'the metadata cannot be kept.', { details: [{ path: ['metadata'], message }] });
 }
 
-/** The records were written before: what comes after them is done again. @throws ApiError */
-async function startAgain(parts: ServiceParts, record: RunRecord, mode: Asked['mode']): Promise<Accepted> {
+/** A run whose records were written before: what comes after them is done again. Undefined when there are none. @throws ApiError */
+async function repeatedRun(parts: ServiceParts, runId: string | undefined): Promise<Accepted | undefined> {
+  const record = runId === undefined ? undefined : await findRun(parts.runs, runId);
+  if (!record) return undefined;
   try {
     if (record.status === 'queued' && record.mode === 'queued') await parts.queue.send(record.id);
     else if (record.status === 'queued') await startRecorded(parts, record.id);
   } catch (error) {
     throw error instanceof ThrottledError ? throttled(record.workflow, error) : error;
   }
+  const mode = record.mode === 'async' || record.mode === 'queued' ? record.mode : 'sync';
   return { jobId: jobIdOfRun(record), runId: record.id, mode, repeated: true };
 }
 

@@ -28,6 +28,17 @@ export interface KeyClaim {
 }
 
 /**
+ * The run that a key stands for; undefined where it is free, or its run has no id yet.
+ * @throws ApiError conflict when it stands for another request
+ */
+export async function runOfKey(runs: Runs, owner: KeyOwner, request: Json): Promise<string | undefined> {
+  const [found] = await runs.store.read([recordKey(owner)]);
+  if (!found || !isHeld(found, runs.clock.now())) return undefined;
+  refuseOther(found, request);
+  return typeof found['runId'] === 'string' ? found['runId'] : undefined;
+}
+
+/**
  * Takes a key for a request, or answers what it stands for.
  * @param request anything that tells this request from others
  * @param runId the run to start; null where its id is not known before
@@ -36,25 +47,21 @@ export interface KeyClaim {
 export async function claimKey(runs: Runs, owner: KeyOwner, request: Json, runId: string | null): Promise<KeyClaim> {
   const { store, clock } = runs;
   const key = recordKey(owner);
-  const print = fingerprint(request);
   for (;;) {
     const now = clock.now();
-    const record: JsonObject = { print, runId, untilMs: now + KEPT_MS, startUntilMs: now + EXPRESS_START_MS };
+    const record: JsonObject = { print: fingerprint(request), runId, untilMs: now + KEPT_MS, startUntilMs: now + EXPRESS_START_MS };
     const expiresAt = Math.ceil((now + KEPT_MS) / 1_000);
     if (await store.put(key, record, { absent: true }, expiresAt)) return { runId, repeated: false };
     const [found] = await store.read([key]);
     if (!found) continue;
     const { untilMs, startUntilMs } = found;
-    const unchanged = { equals: { untilMs: typeof untilMs === 'number' ? untilMs : null } };
-    if (typeof untilMs !== 'number' || untilMs <= now) {
-      if (await store.put(key, record, unchanged, expiresAt)) return { runId, repeated: false };
-      continue;
+    if (isHeld(found, now)) {
+      refuseOther(found, request);
+      if (typeof found['runId'] === 'string') return { runId: found['runId'], repeated: true };
+      if (typeof startUntilMs === 'number' && startUntilMs > now)
+        throw new ApiError('conflict', 'Idempotency-Key: the run of the same request is being started; ask again.', { retryAfter: 1 });
     }
-    if (found['print'] !== print)
-      throw new ApiError('conflict', 'Idempotency-Key: it was given with another request; use a new key for a new request.');
-    if (typeof found['runId'] === 'string') return { runId: found['runId'], repeated: true };
-    if (typeof startUntilMs === 'number' && startUntilMs > now)
-      throw new ApiError('conflict', 'Idempotency-Key: the run of the same request is being started; ask again.', { retryAfter: 1 });
+    const unchanged = { equals: { untilMs: typeof untilMs === 'number' ? untilMs : null } };
     if (await store.put(key, record, unchanged, expiresAt)) return { runId, repeated: false };
   }
 }
@@ -67,6 +74,16 @@ export async function nameRun({ store }: Runs, owner: KeyOwner, runId: string): 
 /** Gives a key back whose run was not started. */
 export async function releaseKey({ store }: Runs, owner: KeyOwner, runId: string | null): Promise<void> {
   await store.delete(recordKey(owner), { equals: { runId } });
+}
+
+/** A record whose time is over may still be there. */
+function isHeld({ untilMs }: JsonObject, nowMs: number): boolean {
+  return typeof untilMs === 'number' && untilMs > nowMs;
+}
+
+function refuseOther({ print }: JsonObject, request: Json): void {
+  if (print !== fingerprint(request))
+    throw new ApiError('conflict', 'Idempotency-Key: it was given with another request; use a new key for a new request.');
 }
 
 /** Hashed: a key may be long, and is nobody else's to read. */

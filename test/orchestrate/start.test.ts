@@ -160,6 +160,20 @@ describe('an Idempotency-Key', () => {
     expect((await drive(service.list(ME, {}))).data).toHaveLength(1);
   });
 
+  test('stands for its run also when the workflow is gone', async () => {
+    let there = true;
+    const { service, drive, settle } = await open(ONE, {}, ({ catalog }) => ({
+      catalog: { ...catalog, find: async (name) => (there ? catalog.find(name) : undefined) },
+    }));
+    const run = () => drive(service.run(ME, SOURCE, { workflow: 'w', mode: 'async' }, KEY));
+    const first = await run();
+    await settle(first.runId);
+
+    there = false;
+
+    expect(await run()).toEqual({ ...first, repeated: true });
+  });
+
   test('of an Express run stands for it too', async () => {
     const { service, drive, log } = await open(EXPRESS);
     const run = () => drive(service.run(ME, SOURCE, { workflow: 'w' }, KEY));
