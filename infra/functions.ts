@@ -101,9 +101,9 @@ export function grantAll(functions: Functions, parts: Parts, settings: Settings)
   for (const each of [ingress, recorder, starter]) {
     data.grantAudit(each);
     workflows.grantStart(each);
-    events.grantPut(each);
   }
   for (const each of [ingress, recorder]) {
+    events.grantPut(each);
     workflows.grantUndo(each);
     workflows.grantControl(each);
     workflows.grantAnswer(each);

@@ -6,7 +6,6 @@ import { type EventBus, type IRuleTarget, Rule } from 'aws-cdk-lib/aws-events';
 import { Grant, type IGrantable, type IRole } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { LIVE_ALIAS } from '../shared/protocol/environment.ts';
 import { METRIC } from '../shared/protocol/metrics.ts';
@@ -18,7 +17,7 @@ import { Deployments } from './constructs/deployments.ts';
 import { Events } from './constructs/events.ts';
 import type { Network } from './constructs/handler-function.ts';
 import { type AlarmActions, Observability } from './constructs/observability.ts';
-import { Queues } from './constructs/queues.ts';
+import { type DeadLetterQueues, Queues } from './constructs/queues.ts';
 import { Workflows } from './constructs/workflows.ts';
 import { grantAll, makeFunctions } from './functions.ts';
 import { lambdaEndpoints } from './lambda-endpoints.ts';
@@ -109,7 +108,7 @@ export class Maestro extends Construct {
   readonly url: string;
   /** The bus of Maestro's own events, and of those that start workflows. */
   readonly eventBus: EventBus;
-  readonly deadLetterQueues: { readonly undo: IQueue; readonly start: IQueue; readonly trigger: IQueue; readonly recorder: IQueue };
+  readonly deadLetterQueues: DeadLetterQueues;
   readonly alarms: readonly Alarm[];
   /** Of the step function: whoever lets a workflow call something of AWS grants it to this role. */
   readonly stepRole: IRole;
@@ -123,7 +122,7 @@ export class Maestro extends Construct {
     super(scope, id);
     const compiled = compileWorkflows(props.workflows);
     const name = checkedName(props.name ?? defaultName(this));
-    const { logRetention = RetentionDays.ONE_MONTH, removalPolicy = RemovalPolicy.RETAIN, env = {} } = props;
+    const { logRetention = RetentionDays.ONE_MONTH, removalPolicy = RemovalPolicy.RETAIN, env = {}, alarmActions = {} } = props;
     const functions = makeFunctions(this, { logRetention, maxStreams: props.maxStreams ?? DEFAULT_STREAMS, network: props.network });
     const { step, checkpoint, starter } = functions;
     const data = new Data(this, 'Data', {
@@ -141,12 +140,7 @@ export class Maestro extends Construct {
     this.eventBus = events.bus;
     this.stepRole = step.role;
     this.secretsPath = `/maestro/${name}/`;
-    this.deadLetterQueues = {
-      undo: queues.undoDeadLetters,
-      start: queues.startDeadLetters,
-      trigger: queues.triggerDeadLetters,
-      recorder: queues.recorderDeadLetters,
-    };
+    this.deadLetterQueues = queues.dead;
     const targets = { step, checkpoint, bus: events.bus, workflows };
     const deployments = props.allowDeploy ? new Deployments(this, 'Deployments', targets) : undefined;
     const parts = { data, queues, events, api, workflows, deployments };
@@ -158,7 +152,6 @@ export class Maestro extends Construct {
       lambdas: lambdaEndpoints(this, compiled, env),
     });
     acknowledgeFindings(functions, parts, this.secretsPath);
-    const { alarmActions = {} } = props;
     this.#observability = new Observability(this, 'Observability', {
       name,
       api,

@@ -16,7 +16,7 @@ const ROOMS: { [room: string]: string[] } = {
   infra: ['shared'],
   sdk: [],
   scripts: ['functions', 'shared'],
-  examples: ['infra'],
+  examples: [],
 };
 
 /** Folder of shared → folders of shared it may import from (itself, and the files directly in shared, always). */

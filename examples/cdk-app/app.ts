@@ -5,7 +5,7 @@ import { App, CfnOutput, Stack } from 'aws-cdk-lib';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { Maestro } from '../../infra/index.ts';
+import { Maestro } from 'maestro/infra';
 
 const app = new App();
 const stack = new Stack(app, 'Shop');

@@ -4,14 +4,15 @@
 //   D2. The role is under a permission boundary: whoever could add a policy to it would not get beyond that.
 //   D3. Whoever deploys may make machines of that prefix with that role, and nothing else.
 
-import { ArnFormat, Names, Stack } from 'aws-cdk-lib';
+import { Names } from 'aws-cdk-lib';
 import { ManagedPolicy, type PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { ENV } from '../../shared/protocol/environment.ts';
 import type { Events } from './events.ts';
 import type { HandlerFunction } from './handler-function.ts';
+import { machineArn, nestedStatements, startStatement } from './machine.ts';
 import { allow, allowTracing, executionsOf, servicePrincipal } from './policies.ts';
-import { nestedStatements, startStatement, type Workflows, type WorkflowTargets } from './workflows.ts';
+import type { Workflows, WorkflowTargets } from './workflows.ts';
 
 /** A machine's name has 80 characters, and a workflow's has to fit behind the prefix. */
 const LONGEST_PREFIX = 30;
@@ -34,9 +35,9 @@ export class Deployments extends Construct {
     super(scope, id);
     this.#props = props;
     this.#prefix = `${Names.uniqueResourceName(this, { maxLength: LONGEST_PREFIX, separator: '-', allowedSpecialCharacters: '-' })}-`;
-    this.machines = Stack.of(this).formatArn({ ...MACHINE, resourceName: `${this.#prefix}*` });
+    this.machines = machineArn(this, `${this.#prefix}*`);
     this.executions = executionsOf(this, `${this.#prefix}*`);
-    const anyMachine = Stack.of(this).formatArn({ ...MACHINE, resourceName: '*' });
+    const anyMachine = machineArn(this, '*');
     this.boundary = new ManagedPolicy(this, 'Boundary', {
       description: 'The most that a workflow may do that the API deploys',
       // Any machine, by its alias: named one by one, they would outgrow the 6,144 characters of a managed policy.
@@ -110,5 +111,3 @@ export class Deployments extends Construct {
     ];
   }
 }
-
-const MACHINE = { service: 'states', resource: 'stateMachine', arnFormat: ArnFormat.COLON_RESOURCE_NAME };

@@ -15,9 +15,10 @@ import { ENV } from '../../shared/protocol/environment.ts';
 import { eventTargetInput, scheduleTargetInput } from '../../shared/triggers/index.ts';
 import type { Trigger } from '../../shared/workflow/index.ts';
 import type { HandlerFunction } from './handler-function.ts';
+import type { Machine } from './machine.ts';
 import { allow, serviceRole } from './policies.ts';
 import type { Queues } from './queues.ts';
-import type { DeployedWorkflow, Machine } from './workflows.ts';
+import type { DeployedWorkflow } from './workflows.ts';
 
 /** Machines in one rule: a pattern holds 2,048 characters, and an ARN takes up to 160. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html */
 const MACHINES_PER_RULE = 11;

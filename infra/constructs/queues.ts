@@ -22,6 +22,14 @@ export interface QueuesProps {
   readonly starterTimeout: Duration;
 }
 
+/** Where what failed for good is kept. */
+export interface DeadLetterQueues {
+  readonly undo: Queue;
+  readonly start: Queue;
+  readonly trigger: Queue;
+  readonly recorder: Queue;
+}
+
 export class Queues extends Construct {
   /** Runs to be started, and triggers that fired. */
   readonly start: Queue;
@@ -47,6 +55,11 @@ export class Queues extends Construct {
     this.triggerDeadLetters = queue('TriggerDeadLetters');
     this.undoDeadLetters = queue('UndoDeadLetters');
     this.recorderDeadLetters = queue('RecorderDeadLetters');
+  }
+
+  get dead(): DeadLetterQueues {
+    const { undoDeadLetters: undo, startDeadLetters: start, triggerDeadLetters: trigger, recorderDeadLetters: recorder } = this;
+    return { undo, start, trigger, recorder };
   }
 
   /** Queues runs. */

@@ -5,34 +5,22 @@
 //       a machine stay the same from version to version: a kept version runs with today's role.
 //   W2. A machine's id is its workflow's name: another name is another machine.
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ArnFormat, Names, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import type { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
-import {
-  CfnStateMachineAlias,
-  CfnStateMachineVersion,
-  DefinitionBody,
-  LogLevel,
-  StateMachine,
-  StateMachineType,
-} from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Substitution } from '../../shared/compiler/index.ts';
 import type { JsonObject } from '../../shared/json.ts';
 import type { CatalogEntry } from '../../shared/orchestrate/ports.ts';
-import { ENV, LIVE_ALIAS, type WorkflowParameter } from '../../shared/protocol/environment.ts';
+import { ENV, type WorkflowParameter } from '../../shared/protocol/environment.ts';
 import { conditionalSteps, didYouMean } from '../../shared/workflow/index.ts';
 import type { CompiledWorkflow } from '../compile-workflows.ts';
 import type { HandlerFunction } from './handler-function.ts';
-import { allow, allowTracing, executionsOf, serviceRole } from './policies.ts';
+import { createMachine, type Machine, machineArn, machineRole, nestedStatements, startStatement, temporaryFile } from './machine.ts';
+import { allow, executionsOf } from './policies.ts';
 
-/** Larger definitions travel as files: a template holds 1 MB in all. */
-const MAX_INLINE_BYTES = 100_000;
 const PLACEHOLDER = /\$\{([A-Za-z0-9]+)\}/g;
 
 /** What definitions call, beside each other. */
@@ -47,16 +35,6 @@ export interface WorkflowsProps extends WorkflowTargets {
   readonly logRetention: RetentionDays;
   /** The SSM path below which the ARNs are told, without a slash at its end. */
   readonly path: string;
-}
-
-/** A deployed machine. */
-export interface Machine {
-  readonly machine: StateMachine;
-  /** ARN of the alias `live`. */
-  readonly live: string;
-  readonly role: Role;
-  /** Machines that it starts and waits for. */
-  readonly nested: readonly Machine[];
 }
 
 /** A deployed workflow. */
@@ -75,7 +53,7 @@ export class Workflows extends Construct {
     super(scope, id);
     this.#path = props.path;
     for (const source of childrenFirst(props.compiled)) this.#deploy(source, props);
-    this.#manifest = fileAsset(this, 'Manifest', 'manifest.json', manifestOf(props.compiled));
+    this.#manifest = new Asset(this, 'Manifest', { path: temporaryFile('manifest.json', manifestOf(props.compiled)) });
   }
 
   /** All of them, children before those that call them. */
@@ -192,15 +170,7 @@ export class Workflows extends Construct {
       values[placeholder] = value;
       if (starts) nested.push(starts);
     }
-    const machine = new StateMachine(inner, 'Machine', {
-      definitionBody: definitionBody(text),
-      definitionSubstitutions: values,
-      stateMachineType: express ? StateMachineType.EXPRESS : StateMachineType.STANDARD,
-      role,
-      tracingEnabled: true,
-      logs: { destination: executionLogs(inner, props.logRetention), level: LogLevel.ALL, includeExecutionData: false },
-    });
-    return { machine, live: publish(inner, machine), role, nested };
+    return { ...createMachine(inner, { text, values, role, express, logRetention: props.logRetention }), role, nested };
   }
 
   /** The text in the place of a placeholder, and the right to use what it names. */
@@ -228,7 +198,7 @@ export class Workflows extends Construct {
       case 'undo': {
         const { undo } = this.workflow(workflow);
         // A child that owes nothing is never undone: its state is there and never entered, and names a machine that does not exist.
-        return undo ? this.#nest(role, undo) : { value: Stack.of(this).formatArn({ ...MACHINE, resourceName: 'nothing-to-undo' }) };
+        return undo ? this.#nest(role, undo) : { value: machineArn(this, 'nothing-to-undo') };
       }
     }
   }
@@ -241,26 +211,6 @@ export class Workflows extends Construct {
   }
 }
 
-const MACHINE = { service: 'states', resource: 'stateMachine', arnFormat: ArnFormat.COLON_RESOURCE_NAME };
-
-/**
- * Starting by an alias is authorised on the machine itself, narrowed by the alias's name.
- * https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
- */
-export function startStatement(machineArns: readonly string[]): PolicyStatement {
-  return allow(['states:StartExecution'], machineArns, { StringEquals: { 'states:StateMachineQualifier': LIVE_ALIAS } });
-}
-
-/** `startExecution.sync:2`. https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html ("IAM policies") */
-export function nestedStatements(scope: Construct, machineArns: readonly string[], executions: readonly string[]): PolicyStatement[] {
-  const rule = { service: 'events', resource: 'rule', resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule' };
-  return [
-    startStatement(machineArns),
-    allow(['states:DescribeExecution', 'states:StopExecution'], executions),
-    allow(['events:DescribeRule', 'events:PutRule', 'events:PutTargets'], [Stack.of(scope).formatArn(rule)]),
-  ];
-}
-
 function arnsOf(machines: readonly Machine[]): string[] {
   return machines.map(({ machine }) => machine.stateMachineArn);
 }
@@ -271,54 +221,6 @@ function describeStatement(scope: Construct, machines: readonly Machine[]): Poli
     ['states:DescribeExecution'],
     machines.map(({ machine }) => executionsOf(scope, machine.stateMachineName)),
   );
-}
-
-/** Delivering logs has no resources. https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html */
-function machineRole(scope: Construct): Role {
-  const source = Stack.of(scope).formatArn({ ...MACHINE, resourceName: '*' });
-  const role = serviceRole(scope, 'Role', 'states.amazonaws.com', `Maestro's state machine ${scope.node.scope?.node.id}`, source);
-  role.addToPolicy(allowTracing());
-  role.addToPolicy(
-    allow(
-      [
-        'logs:CreateLogDelivery',
-        'logs:DeleteLogDelivery',
-        'logs:DescribeLogGroups',
-        'logs:DescribeResourcePolicies',
-        'logs:GetLogDelivery',
-        'logs:ListLogDeliveries',
-        'logs:PutResourcePolicy',
-        'logs:UpdateLogDelivery',
-      ],
-      ['*'],
-    ),
-  );
-  return role;
-}
-
-/** The prefix keeps the account's one resource policy of log delivery from growing with every group. */
-function executionLogs(scope: Construct, retention: RetentionDays): LogGroup {
-  const name = Names.uniqueResourceName(scope, { maxLength: 200, separator: '-', allowedSpecialCharacters: '-_' });
-  return new LogGroup(scope, 'Logs', { logGroupName: `/aws/vendedlogs/states/${name}`, retention, removalPolicy: RemovalPolicy.DESTROY });
-}
-
-function definitionBody(text: string): DefinitionBody {
-  if (Buffer.byteLength(text) <= MAX_INLINE_BYTES) return DefinitionBody.fromString(text);
-  return DefinitionBody.fromFile(temporaryFile('definition.asl.json', text));
-}
-
-/** A version per revision of the machine, kept when the next one comes, and the alias that leads to the newest. */
-function publish(scope: Construct, machine: StateMachine): string {
-  const version = new CfnStateMachineVersion(scope, 'Version', {
-    stateMachineArn: machine.stateMachineArn,
-    stateMachineRevisionId: machine.stateMachineRevisionId,
-  });
-  version.applyRemovalPolicy(RemovalPolicy.RETAIN);
-  const alias = new CfnStateMachineAlias(scope, 'Live', {
-    name: LIVE_ALIAS,
-    routingConfiguration: [{ stateMachineVersionArn: version.attrArn, weight: 100 }],
-  });
-  return alias.attrArn;
 }
 
 /** `{[name]: …}` for the catalogue: all that can be known before anything is deployed. */
@@ -338,17 +240,6 @@ function manifestOf(compiled: readonly CompiledWorkflow[]): string {
     return [workflow.name, entry] as const;
   });
   return JSON.stringify(Object.fromEntries(entries));
-}
-
-function fileAsset(scope: Construct, id: string, name: string, text: string): Asset {
-  return new Asset(scope, id, { path: temporaryFile(name, text) });
-}
-
-/** Assets are files, named by their content: where they lay is nowhere in the template. */
-function temporaryFile(name: string, text: string): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'maestro-')), name);
-  writeFileSync(file, text);
-  return file;
 }
 
 /** A child's ARNs stand in its parent's definition. The set was checked: there is no circle. */
