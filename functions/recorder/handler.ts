@@ -8,7 +8,7 @@ import { createRecorderFunction, type RecorderEvent } from './recorder-function.
 
 const config = readConfig(
   process.env,
-  [...SERVICE_SETTINGS, 'workflowsPath', 'manifestBucket', 'manifestKey', 'auditSecret', 'startQueueUrl'],
+  [...SERVICE_SETTINGS, 'workflowsPath', 'manifestBucket', 'manifestKey', 'auditSecret', 'startQueueUrl', 'bus'],
   OPTIONAL_SERVICE_SETTINGS,
 );
 const observer = createObserver(config.stack);

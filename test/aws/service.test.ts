@@ -79,6 +79,10 @@ describe('a run', () => {
     expect(told.steps.map(({ step_id }) => step_id)).toEqual(['reserve', 'charge', 'ship']);
     const [asked] = world.front.asked.filter(({ body }) => body['name'] === told.run_id);
     expect(asked?.operation).toBe('StartExecution');
+    const ends = () => world.services.events.filter(({ Detail }) => String(Detail).includes(told.run_id));
+    await vi.waitFor(() =>
+      expect(ends()).toMatchObject([{ Source: 'maestro', DetailType: 'maestro.run.completed', EventBusName: 'maestro' }]),
+    );
   });
 
   it('is one run, however often it is asked for with one key', async () => {
