@@ -14,12 +14,7 @@ const spec: CommandSpec = {
   usage: 'create NAME | list | revoke ID',
   positionals: { min: 1, max: 2 },
   options: [
-    {
-      name: 'scope',
-      value: 'SCOPE',
-      multiple: true,
-      help: `create: what it may do: ${SCOPES.join(', ')}; may be repeated (default run, read)`,
-    },
+    { name: 'scopes', value: 'LIST', help: `create: what it may do, of ${SCOPES.join(', ')} (default run,read)` },
     { name: 'tenant', value: 'TENANT', help: "whose keys (default: your own key's tenant; another is for the operator)" },
     { name: 'expires-in', value: 'DURATION', help: 'create: how long it is good, such as 720h (default: for ever)' },
     { name: 'rate-limit', value: 'NUMBER', help: 'create: requests a minute' },
@@ -30,7 +25,7 @@ const spec: CommandSpec = {
     'only its hash. A revoked key is refused from then on.',
   ].join('\n'),
   examples: [
-    'maestro keys create ci --scope run --expires-in 720h',
+    'maestro keys create ci --scopes run --expires-in 720h',
     'MAESTRO_API_KEY=$(maestro keys create laptop) maestro runs --url http://127.0.0.1:8080',
     'maestro keys revoke 01J9ZQ5B7Y8M3N4P5Q6R7S8T9V',
   ],
@@ -59,9 +54,9 @@ async function create(name: string, args: Arguments, io: Io): Promise<number> {
 }
 
 function readRequest(name: string, args: Arguments): KeyRequest {
-  const scopes = args.texts('scope').map((given) => {
-    const scope = SCOPES.find((each) => each === given);
-    if (scope === undefined) throw usage(spec, `--scope is "${given}"; it can be ${SCOPES.join(', ')}`);
+  const scopes = (args.text('scopes') ?? 'run,read').split(',').map((given) => {
+    const scope = SCOPES.find((each) => each === given.trim());
+    if (scope === undefined) throw usage(spec, `--scopes has "${given}"; expected a list such as run,read of ${SCOPES.join(', ')}`);
     return scope;
   });
   const [expiresIn, rateLimit] = [args.text('expires-in'), args.text('rate-limit')];
@@ -70,7 +65,7 @@ function readRequest(name: string, args: Arguments): KeyRequest {
     throw usage(spec, `--rate-limit is "${rateLimit}"; expected a number of requests a minute`);
   return {
     name,
-    scopes: scopes.length === 0 ? ['run', 'read'] : scopes,
+    scopes,
     ...ofTenant(args),
     ...(expiresIn === undefined ? {} : { expires_in: expiresIn }),
     ...(rateLimit === undefined ? {} : { rate_limit: perMinute }),

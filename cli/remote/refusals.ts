@@ -29,7 +29,7 @@ function refusal(url: string, error: MaestroError): CommandError {
 function hint(url: string, { status, retryAfter, code }: MaestroError): string {
   if (code === 'not_maestro') return ` It was asked for at ${url}; --url (or MAESTRO_URL) names another.`;
   if (status === 401) return `\nGive a key that ${url} knows with --key or MAESTRO_API_KEY; \`maestro keys create\` makes one.`;
-  if (status === 403) return '\n`maestro keys create NAME --scope …` makes a key that may, with a key of scope admin.';
+  if (status === 403) return '\n`maestro keys create NAME --scopes …` makes a key that may, with a key of scope admin.';
   if (status === 429 && retryAfter !== undefined) return `\nIt may be asked again in ${retryAfter} s.`;
   return '';
 }

@@ -17,9 +17,9 @@ export function showRun(envelope: Envelope, io: Io, json: boolean): number {
     io.err(runResultText(envelope, io.color.err));
     if (status === 'completed') io.out(`${JSON.stringify(output, null, 2)}\n`);
   } else {
+    io.out(`${run_id}\n`);
     io.err(`${status}: \`maestro events ${run_id} --follow\` watches it, \`maestro get ${run_id}\` shows it.\n`);
     for (const checkpoint of pending_checkpoints) io.err(checkpointText(run_id, checkpoint, io.color.err));
-    io.out(`${run_id}\n`);
   }
   return over && status !== 'completed' ? EXIT_FAILED : EXIT_DONE;
 }

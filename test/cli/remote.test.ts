@@ -312,7 +312,7 @@ it('keys create prints the key alone; list and revoke never show one', async () 
     json(200, { ...key, revoked_at: 'T2' }),
   );
 
-  const made = await ask('keys', 'create', 'ci', '--scope', 'run', '--expires-in', '720h', '--rate-limit', '5', '--tenant', 'shop');
+  const made = await ask('keys', 'create', 'ci', '--scopes', 'run,read', '--expires-in', '720h', '--rate-limit', '5', '--tenant', 'shop');
   const listed = await ask('keys', 'list');
   const revoked = await ask('keys', 'revoke', 'k1');
 
@@ -322,7 +322,7 @@ it('keys create prints the key alone; list and revoke never show one', async () 
   expect(listed.stdout).toMatch(/^k1 {2}ci {2}default {2}run/);
   expect(revoked).toMatchObject({ status: 0, stdout: '' });
   expect(asked()).toEqual([
-    ['POST', '/keys', { name: 'ci', scopes: ['run'], tenant: 'shop', expires_in: '720h', rate_limit: 5 }],
+    ['POST', '/keys', { name: 'ci', scopes: ['run', 'read'], tenant: 'shop', expires_in: '720h', rate_limit: 5 }],
     ['GET', '/keys', undefined],
     ['DELETE', '/keys/k1', undefined],
   ]);
@@ -463,7 +463,7 @@ it.each([
   [['events', RUN_ID, '--after', '-1x'], /--after is "-1x"/],
   [['events', RUN_ID, 'more'], /"more" is one argument too many/],
   [['keys', 'make', 'x'], /"make x" is none of/],
-  [['keys', 'create', 'x', '--scope', 'root'], /--scope is "root"/],
+  [['keys', 'create', 'x', '--scopes', 'root'], /--scopes has "root"/],
   [['audit', 'check'], /"check" is none of/],
   [['runs', '--url', 'ftp://x'], /baseUrl/],
 ] as [string[], RegExp][])('wrong usage is told before anything is asked: %j', async (args, text) => {

@@ -132,7 +132,7 @@ it('what an undo left is undone again, and only what happens then is shown', asy
 });
 
 it('a key is made, is good for what it may do, and is refused once it is revoked', async () => {
-  const made = await maestro('keys', 'create', 'reader', '--scope', 'read');
+  const made = await maestro('keys', 'create', 'reader', '--scopes', 'read');
   const text = made.stdout.trim();
   const reads = await maestro('runs', '--url', url, '--key', text);
   const starts = await maestro('run', 'five', '--url', url, '--key', text);
