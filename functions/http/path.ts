@@ -40,10 +40,13 @@ export function readPath({ path, resource, pathParameters, requestContext }: API
   };
 }
 
-/** What stands before the resource that API Gateway matched, its parameters filled in. */
+/** What stands before the resource that API Gateway matched, its parameters filled in. The path is encoded; the parameters may be or not. */
 function mountOf(path: string, resource: string, params: APIGatewayProxyEvent['pathParameters']): string {
   const matched = resource.replace(/\{(\w+)\+?\}/g, (_whole, name: string) => params?.[name] ?? '');
-  return matched.length > 1 && path.endsWith(matched) ? path.slice(0, -matched.length) : '';
+  if (matched.length <= 1) return '';
+  const whole = path.endsWith(matched) ? path : decodeSegment(path);
+  const above = whole.endsWith(matched) ? whole.slice(0, -matched.length) : '';
+  return path.startsWith(above) ? above : '';
 }
 
 function checkPath(path: string): void {

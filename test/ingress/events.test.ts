@@ -73,6 +73,26 @@ test('a custom domain with a base path: the path below it counts, and links keep
   expect(started.headers['location']).toMatch(/^\/maestro\/api\/v2\/orchestrate\/run\/run_/);
 });
 
+test.each(['http%3A%2F%2Fshop.example.com', 'http://shop.example.com'])(
+  'a custom domain with a base path, and a parameter that is encoded in the path: as %s among the parameters',
+  async (origin) => {
+    const event = fixture('rest-custom-domain', bench.key);
+    const path = '/maestro/api/v2/breakers/http%3A%2F%2Fshop.example.com/reset';
+    const answer = await api.handle({
+      ...event,
+      httpMethod: 'POST',
+      path,
+      pathParameters: { proxy: `api/v2/breakers/${origin}/reset` },
+      requestContext: { ...event.requestContext, path },
+      queryStringParameters: null,
+      multiValueQueryStringParameters: null,
+    });
+
+    expect(answer.statusCode).toBe(404);
+    expect(JSON.parse(String(answer.body)).error.message).toContain('no circuit breaker');
+  },
+);
+
 test("the console's test invocation, which sends no headers", async () => {
   const answer = await api.handle(fixture('rest-console-test'));
 
