@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createContext, runInContext } from 'node:vm';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as source from '../../sdk/index.ts';
@@ -129,9 +130,9 @@ function note(event: RunEvent): string {
   expect(check(use.replace('started.data.status', 'started.status'))).toContain('TS2339');
 });
 
-it('is bundled for a browser, whole and small', async () => {
+it('is bundled for a browser, whole and small, and works with what browsers have', async () => {
   const { outputFiles, metafile } = await build({
-    stdin: { contents: "export { Maestro } from '@maestro/sdk';", resolveDir: project },
+    stdin: { contents: "import { Maestro } from '@maestro/sdk'; globalThis.Maestro = Maestro;", resolveDir: project },
     bundle: true,
     platform: 'browser',
     format: 'esm',
@@ -145,4 +146,19 @@ it('is bundled for a browser, whole and small', async () => {
   expect(outputFiles).toHaveLength(1);
   expect(bytes).toBeGreaterThan(4_000);
   expect(bytes).toBeLessThan(MOST_BROWSER_BYTES);
+
+  const service = await startService(stream(sse(1, 'run.started'), 'cut'), stream(sse(2, 'run.completed', 'completed')));
+  const page = createContext({
+    ...{ fetch, URL, URLSearchParams, AbortController, TextDecoder, crypto, Uint8Array, setTimeout, clearTimeout },
+    baseUrl: service.url,
+    runId: RUN_ID,
+  });
+  const script = `${outputFiles[0]?.text}; (async () => {
+    const ids = [];
+    for await (const { id } of new Maestro({ baseUrl }).orchestrate.run({ workflow: 'hello', stream: true })) ids.push(id);
+    return ids.join();
+  })()`;
+
+  expect(await runInContext(script, page)).toBe('1,2');
+  await service.close();
 });
