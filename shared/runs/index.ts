@@ -31,7 +31,7 @@ export { needsError, resolveLate } from './late.ts';
 export { noteLate } from './late-step.ts';
 export { listEvents } from './list-events.ts';
 export { type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
-export { closeList, leaveList, reopenList } from './open-list.ts';
+export { leaveList, reopenList } from './open-list.ts';
 export { type Owed, owed } from './owed.ts';
 export {
   asCheckpoint,

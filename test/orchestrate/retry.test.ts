@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Json } from '../../shared/json.ts';
+import { moveJob } from '../../shared/orchestrate/jobs.ts';
+import { dedupeName } from '../../shared/protocol/run-id.ts';
 import { lost, type Mock, ok, rejected, type WorldOptions } from '../semantics/world.ts';
 import { createServiceWorld, ME, type ServiceWorld, SOURCE } from './world.ts';
 
@@ -207,6 +209,44 @@ describe('a retry', () => {
     down = false;
     expect(await retry(failed.run_id)).toMatchObject({ status: 'completed' });
     expect(fresh()).toEqual(['quick', 'end']);
+  });
+
+  test('that was cut off before its start is started by the sweep; before its record, the job is where it was', async () => {
+    let down = true;
+    let cut = false;
+    world = await createServiceWorld(file(call('a')), { mock: () => (down ? rejected() : ok({})) }, ({ executions }) => ({
+      executions: { ...executions, start: async (asked) => (cut ? Promise.reject(new Error('cut off')) : executions.start(asked)) },
+    }));
+    const { service, drive, runtime } = world;
+    const failed = await world.settled();
+    const record = await world.record(failed.run_id);
+    down = false;
+
+    await drive(moveJob(runtime.runs, failed.job_id, record, dedupeName('w', `retry ${failed.run_id}`)));
+    expect(await world.get(failed.job_id)).toMatchObject({ run_id: failed.run_id, status: 'failed' });
+    cut = true;
+    await expect(drive(service.retry(ME, SOURCE, failed.job_id))).rejects.toThrow('cut off');
+    const queued = await world.get(failed.job_id);
+    expect(queued).toMatchObject({ status: 'queued', run: { attempt: 2 } });
+    cut = false;
+    await world.pass(60_000);
+    await drive(service.sweep(world.clock.now()));
+
+    expect(await world.settle(queued.run_id)).toMatchObject({ status: 'completed', job_id: failed.job_id });
+  });
+
+  test('of an Express run begins anew', async () => {
+    let down = true;
+    const express = file(`${call('a')}${call('b')}`).replace('timeout: 1h', 'timeout: 4m\nexecution: express');
+    await open(express, { mock: ({ step }) => (down && step === 'b' ? rejected() : ok({})) });
+    const failed = await world.settled();
+
+    down = false;
+    const again = await retry(failed.job_id);
+
+    expect(again).toMatchObject({ status: 'completed', job_id: failed.job_id, run: { attempt: 2, retry_of: failed.run_id } });
+    expect(world.log()).toEqual(['a', 'b', 'a', 'b']);
+    expect((await world.get(failed.job_id)).run_id).toBe(again.run_id);
   });
 
   test('is one run when it is asked for by many, and refused where there is nothing to retry', async () => {
