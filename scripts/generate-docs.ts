@@ -118,9 +118,7 @@ function apiParts(document: JsonObject): [name: string, text: string][] {
     String(ERROR_STATUS[code as keyof typeof ERROR_STATUS]),
     String(at(response, 'description') ?? ''),
   ]);
-  const shapes = Object.entries(objectAt(document, 'components', 'schemas'))
-    .map(([name, schema]) => [name, shapeText(schema)])
-    .filter(([, text]) => text !== '');
+  const shapes = Object.entries(objectAt(document, 'components', 'schemas')).map(([name, schema]) => [name, shapeText(schema)]);
   return [
     ['api intro', String(at(document, 'info', 'description') ?? '')],
     ['api routes', [...sections].map(([name, texts]) => [`### ${name}`, ...texts].join('\n\n')).join('\n\n')],
@@ -153,7 +151,7 @@ function operationText(route: string, method: string, operation: Json): string {
     .join('\n\n');
 }
 
-/** The fields of an object; nothing for others. */
+/** The fields of an object, or what it is one of. */
 function shapeText(schema: Json | undefined): string {
   const required = at(schema, 'required');
   const rows = Object.entries(propertiesOf(schema)).map(([name, property]) => [
@@ -161,7 +159,8 @@ function shapeText(schema: Json | undefined): string {
     apiType(property),
     String(at(property, 'description') ?? ''),
   ]);
-  return rows.length === 0 ? '' : table(['field', 'type', 'meaning'], rows);
+  if (rows.length > 0) return table(['field', 'type', 'meaning'], rows);
+  return at(schema, 'anyOf') === undefined ? 'An object without fields.' : `One of: ${apiType(schema)}.`;
 }
 
 function apiType(schema: Json | undefined): string {
