@@ -151,8 +151,11 @@ export async function createLocalService({ runtime, dataFolder, onProblem }: Loc
       feed.close();
       for (const timer of timers) timer.cancel();
       await Promise.all([queue.stop(), triggers.close()]);
-      await audit.signHeads();
-      await store.durable();
+      // Storage that has failed takes no head, and is no reason not to end.
+      await audit
+        .signHeads()
+        .then(() => store.durable())
+        .catch(problem);
     },
   };
 }

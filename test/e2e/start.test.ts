@@ -76,6 +76,19 @@ describe('starting a workflow by its name', () => {
     expect(target.services.steps(tag)).toEqual(['one']);
   });
 
+  test('an Express workflow is run and recorded like any other, but not queued', async () => {
+    const tag = newTag();
+
+    const { data } = await target.maestro.orchestrate.run({ workflow: 'e2e_express', input: { tag } });
+    const again = await target.maestro.orchestrate.get(data.run_id);
+    const queued = await post({ workflow: 'e2e_express', input: { tag }, mode: 'queued' });
+
+    expect(data).toMatchObject({ status: 'completed', output: { said: 'one' } });
+    expect(again.data).toMatchObject({ job_id: data.job_id, status: 'completed' });
+    expect(queued.status).toBe(422);
+    expect(target.services.steps(tag)).toEqual(['one']);
+  });
+
   test('a hundred queued at once all end, each with the one call that is its own', async () => {
     const tags = Array.from({ length: 100 }, newTag);
 

@@ -28,6 +28,13 @@ version: "1"
 ${HEAD}steps:
 ${['a', 'b', 'c', 'd', 'e'].map((id) => call(id)).join('')}output: { done: true }
 `,
+  e2e_express: `name: e2e_express
+version: "1"
+execution: express
+timeout: 1m
+${HEAD}steps:
+${call('one', ', output: one')}output: { said: "{{ .one.step }}" }
+`,
   e2e_saga: `name: e2e_saga
 version: "1"
 ${HEAD}steps:
