@@ -57,7 +57,7 @@ export const COMMANDS: { readonly [name: string]: CommandEntry } = {
   },
   dev: {
     group: 'Run',
-    summary: 'keep an engine running: workflow files watched, the Step Functions API served',
+    summary: 'serve Maestro on this machine: the API, schedules and events, workflow files watched',
     load: () => import('./dev.ts').then((module) => module.devCommand),
   },
   run: {
