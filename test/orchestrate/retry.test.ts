@@ -46,6 +46,17 @@ const SEQUENCE = [
   '    parallel:',
   '      - { id: l, service: s, method: /l }',
   '      - { id: r, service: s, method: /r, input: { b: "{{ .bv.v }}" } }',
+  '  - id: nest',
+  '    parallel:',
+  '      - id: inner',
+  '        foreach: "{{ .input.list }}"',
+  '        steps:',
+  '          - { id: in, service: s, method: /in, input: { item: "{{ .item }}", b: "{{ .bv.v }}" } }',
+  '      - id: pick',
+  '        switch:',
+  '          - when: "{{ .input.n == 1 }}"',
+  '            steps: [{ id: yes, service: s, method: /yes, input: { n: "{{ .input.n }}" } }]',
+  '          - steps: [{ id: no, service: s, method: /no }]',
   '  - { id: end, service: s, method: /end, input: { b: "{{ .bv.v }}" } }',
   '',
 ].join('\n');
@@ -53,7 +64,7 @@ const SEQUENCE = [
 const INPUT: Json = { n: 1, list: ['x', 'y', 'z'] };
 
 /** Every request of a whole run, and the one that fails in the first. */
-const PLACES = ['a', 'b', 'one[0]', 'one[1]', 'one[2]', 'l', 'r', 'end'];
+const PLACES = ['a', 'b', 'one[0]', 'one[1]', 'one[2]', 'l', 'r', 'in[0]', 'in[1]', 'in[2]', 'yes', 'end'];
 
 describe('a retry', () => {
   test.each(PLACES)('after %s failed calls only what had not been done', async (place) => {
