@@ -18,15 +18,18 @@ const STARTERS = 6;
 const SHORTEST_LIFE_MS = 250;
 const LONGEST_LIFE_MS = 700;
 
-type Kind = 'e2e_five' | 'e2e_saga' | 'e2e_approval' | 'e2e_parent';
+type Kind = 'e2e_five' | 'e2e_saga' | 'e2e_approval' | 'e2e_parent' | 'e2e_waits';
 
 /** How each kind ends, which calls it makes, and in which mode it is started. */
 const KINDS: { [kind in Kind]: { mode: 'async' | 'queued'; status: string; calls: string[] } } = {
   e2e_five: { mode: 'queued', status: 'completed', calls: ['a', 'b', 'c', 'd', 'e'] },
   e2e_saga: { mode: 'async', status: 'compensated', calls: ['first', 'second', 'third', 'undo-second', 'undo-first'] },
   e2e_approval: { mode: 'async', status: 'completed', calls: ['first', 'last'] },
+  e2e_waits: { mode: 'async', status: 'cancelled', calls: ['first', 'undo-first'] },
   e2e_parent: { mode: 'queued', status: 'completed', calls: ['before', 'first', 'second', 'third', 'after'] },
 };
+
+const KIND_NAMES = Object.keys(KINDS) as Kind[];
 
 let dev: DevProcess | undefined;
 let services: Services | undefined;
@@ -66,7 +69,8 @@ describe.skipIf(process.env['MAESTRO_E2E_URL'] !== undefined)('maestro dev that 
         expect(dev.url).toBe(url);
         expect(dev.left).toBeGreaterThan(0);
       }
-      const { accepted, streams } = await load.end();
+      const { accepted, streams, events } = await load.end();
+      for (const tag of events) await services.arrived(tag, 'heard');
 
       expect(accepted.length).toBeGreaterThan(10 * KILLS);
       expect(streams.some(({ connections }) => connections > 1)).toBe(true);
@@ -82,6 +86,9 @@ describe.skipIf(process.env['MAESTRO_E2E_URL'] !== undefined)('maestro dev that 
         if (data.status !== status || calls.join() !== expected.join()) wrong.push({ runId, kind, status: data.status, calls });
       }
       expect(wrong).toEqual([]);
+      expect(events.length).toBeGreaterThan(0);
+      const keys = events.map((tag) => new Set(services?.asked(tag).map(({ key }) => key)).size);
+      expect(keys).toEqual(events.map(() => 1));
       expect(await maestro.audit.verify()).toMatchObject({ ok: true, problems: [] });
       expect(await dev.stop()).toBe(0);
     },
@@ -89,20 +96,29 @@ describe.skipIf(process.env['MAESTRO_E2E_URL'] !== undefined)('maestro dev that 
   );
 });
 
-/** Starts runs, answers their checkpoints and follows some of them, whatever becomes of the process, until it is told to end. */
-function createLoad(
-  maestro: Maestro,
-  { script }: Services,
-): { end(): Promise<{ accepted: Accepted[]; streams: { runId: string; events: RunEvent[]; connections: number }[] }> } {
+interface Followed {
+  runId: string;
+  events: RunEvent[];
+  connections: number;
+}
+
+interface Load {
+  /** Starts nothing more, and resolves when all has ended. `events`: tags of the events that were accepted. */
+  end(): Promise<{ accepted: Accepted[]; streams: Followed[]; events: string[] }>;
+}
+
+/** Starts runs, puts events, answers checkpoints, cancels, and follows every run, whatever becomes of the process, until it is told to end. */
+function createLoad(maestro: Maestro, { script }: Services): Load {
   const accepted: Accepted[] = [];
-  const streams: { runId: string; events: RunEvent[]; connections: number }[] = [];
+  const streams: Followed[] = [];
+  const events: string[] = [];
   const going: Promise<void>[] = [];
   let ending = false;
   let count = 0;
 
   async function startOne(): Promise<void> {
     const n = count++;
-    const kind = (Object.keys(KINDS) as Kind[])[n % 4] ?? 'e2e_five';
+    const kind = KIND_NAMES[n % KIND_NAMES.length] ?? 'e2e_five';
     const tag = `${SEED}-${n}`;
     script(tag, async ({ step }) => {
       await pause(5 + (hash(tag + step) % 40));
@@ -115,7 +131,7 @@ function createLoad(
   }
 
   async function finish(runId: string, kind: Kind): Promise<void> {
-    const stream = { runId, events: [] as RunEvent[], connections: 0 };
+    const stream: Followed = { runId, events: [], connections: 0 };
     streams.push(stream);
     while (!stream.events.at(-1)?.envelope) {
       stream.connections++;
@@ -123,6 +139,7 @@ function createLoad(
         for await (const event of maestro.orchestrate.stream(runId, { after: stream.events.length })) {
           stream.events.push(event);
           if (event.type === 'checkpoint.waiting' && kind === 'e2e_approval') await approve(runId);
+          if (event.type === 'step.completed' && kind === 'e2e_waits') await steer(() => maestro.orchestrate.cancel(runId));
         }
       } catch (error) {
         if (error instanceof MaestroError) throw error;
@@ -135,21 +152,33 @@ function createLoad(
     const { data } = await untilAnswered(() => maestro.orchestrate.get(runId));
     const id = data.pending_checkpoint?.id;
     if (id === undefined) return;
-    await untilAnswered(() => maestro.orchestrate.resolveCheckpoint(runId, id, { decision: 'approve' })).catch((error: unknown) => {
-      // The answer was taken, and the answer to it was lost.
+    await steer(() => maestro.orchestrate.resolveCheckpoint(runId, id, { decision: 'approve' }));
+  }
+
+  /** What was asked for may have been done although the answer to it was lost. */
+  async function steer(ask: () => Promise<unknown>): Promise<void> {
+    await untilAnswered(ask).catch((error: unknown) => {
       if (!(error instanceof MaestroError && error.code === 'conflict')) throw error;
     });
   }
 
+  /** Puts an event that starts a workflow; put again after a lost answer, it is the same payment. */
+  async function putOne(): Promise<void> {
+    const tag = `${SEED}-event-${count++}`;
+    const detail = { tag, amount: 12, payment: tag };
+    await untilAnswered(() => maestro.events.put({ source: 'com.example.e2e', 'detail-type': 'Paid', detail }));
+    events.push(tag);
+  }
+
   const starters = Array.from({ length: STARTERS }, async () => {
-    while (!ending) await startOne();
+    while (!ending) await (count % 7 === 0 ? putOne() : startOne());
   });
   return {
     async end() {
       ending = true;
       await Promise.all(starters);
       await Promise.all(going);
-      return { accepted, streams };
+      return { accepted, streams, events };
     },
   };
 }
