@@ -2,7 +2,8 @@
 //
 //   C1. The manifest is an asset named by its content: read once per process. Parameters are read again every minute.
 //   C2. A name that is not there may have been deployed a moment ago: then they are read again at once, but not more often than every few seconds.
-//   C3. A workflow is there when it is in both. What was deployed by the API is in the table instead (`DeployedWorkflows`).
+//   C3. A workflow is there when it is in both. What the API deployed is in the table instead (`deployments.ts`); what it removed is only known by
+//       its machines, for runs that go on.
 
 import * as z from 'zod';
 import type { Clock } from '../../shared/clock.ts';
@@ -57,12 +58,21 @@ export interface CatalogOptions {
   /** Parameters by the workflow's name. */
   parameters: () => Promise<Map<string, WorkflowParameter>>;
   /** Workflows that the API deployed; they give way to those of the manifest. */
-  deployed?: () => Promise<CatalogEntry[]>;
+  deployed?: () => Promise<Deployed[]>;
+}
+
+/** A workflow that the API deployed. */
+export interface Deployed {
+  entry: CatalogEntry;
+  /** It is not there any more; its runs may go on. */
+  removed: boolean;
 }
 
 export type AwsCatalog = Pick<Catalog, 'find' | 'list' | 'nameOf'> & {
   /** The machine undoes runs of a workflow of ours. */
   isUndo(machineArn: string): Promise<boolean>;
+  /** What undoes runs of a workflow, also of one that was removed. */
+  undoArn(workflow: string): Promise<string | undefined>;
   /** Forgets what was read, for whoever has just changed it. */
   forget(): void;
 };
@@ -71,6 +81,7 @@ interface Read {
   atMs: number;
   entries: Map<string, CatalogEntry>;
   byMachine: Map<string, string>;
+  undoArns: Map<string, string>;
   undoMachines: Set<string>;
 }
 
@@ -81,17 +92,20 @@ export function createCatalog(options: CatalogOptions): AwsCatalog {
 
   async function read(): Promise<Read> {
     const [texts, parameters, deployed] = await Promise.all([manifest(), options.parameters(), options.deployed?.() ?? []]);
-    const entries = new Map(deployed.map((entry) => [entry.name, entry]));
+    const known = new Map(deployed.map(({ entry }) => [entry.name, entry]));
+    const entries = new Map(deployed.flatMap(({ entry, removed }) => (removed ? [] : [[entry.name, entry]])));
     for (const [name, { machine, live, undo }] of parameters) {
       const described = Object.hasOwn(texts, name) ? texts[name] : undefined;
       if (described) entries.set(name, { name, ...described, machineArn: machine, startArn: live, undoArn: undo });
     }
-    const all = [...entries.values()];
+    const all = [...new Map([...known, ...entries]).values()];
+    const undoArns = new Map(all.flatMap(({ name, undoArn }) => (undoArn === null ? [] : [[name, undoArn]])));
     return {
       atMs: clock.now(),
       entries,
       byMachine: new Map(all.map(({ machineArn, name }) => [unqualified(machineArn), name])),
-      undoMachines: new Set(all.flatMap(({ undoArn }) => (undoArn === null ? [] : [unqualified(undoArn)]))),
+      undoArns,
+      undoMachines: new Set([...undoArns.values()].map(unqualified)),
     };
   }
 
@@ -116,6 +130,7 @@ export function createCatalog(options: CatalogOptions): AwsCatalog {
     },
     nameOf: (machineArn) => look(({ byMachine }) => byMachine.get(unqualified(machineArn))),
     isUndo: async (machineArn) => (await look(({ undoMachines }) => undoMachines.has(unqualified(machineArn)) || undefined)) ?? false,
+    undoArn: (workflow) => look(({ undoArns }) => undoArns.get(workflow)),
     forget() {
       known = undefined;
     },

@@ -6,6 +6,7 @@ export { type AwsCatalog, type CatalogOptions, createCatalog, type Manifest, par
 export { readManifest, readParameters } from './catalog-sources.ts';
 export { type AwsClients, createClients, once } from './clients.ts';
 export { type Config, readConfig, type Setting } from './config.ts';
+export { createDeployingCatalog, DEPLOY_SETTINGS, type DeployOptions, deployingCatalog } from './deploy.ts';
 export { createEventFeed } from './event-feed.ts';
 export { type AwsExecutions, createExecutions } from './executions.ts';
 export { systemIds } from './ids.ts';

@@ -4,10 +4,12 @@ import type { Clock } from '../../shared/clock.ts';
 import { machineOf, unqualified } from '../../shared/protocol/arns.ts';
 import { createRuns, type Runs } from '../../shared/runs/index.ts';
 import { createDynamoStore, createS3Blobs } from '../../shared/store/dynamodb/index.ts';
+import type { Store } from '../../shared/store/index.ts';
 import { type AwsCatalog, createCatalog } from './catalog.ts';
 import { readManifest, readParameters } from './catalog-sources.ts';
 import type { AwsClients } from './clients.ts';
 import type { Config } from './config.ts';
+import { listDeployed } from './deployed.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -26,10 +28,11 @@ export interface Records {
 }
 
 export function createRecords(config: RecordConfig, clients: AwsClients, clock: Clock): Records {
-  const catalog = createAwsCatalog(config, clients, clock);
+  const store = createDynamoStore({ client: clients.dynamo, table: config.table, clock });
+  const catalog = createAwsCatalog(config, clients, store, clock);
   const days = Number(config.retentionDays);
   const runs = createRuns({
-    store: createDynamoStore({ client: clients.dynamo, table: config.table, clock }),
+    store,
     blobs: createS3Blobs({ client: async () => (await clients.s3()).client, bucket: config.bucket }),
     clock,
     announceEnds: true,
@@ -39,13 +42,14 @@ export function createRecords(config: RecordConfig, clients: AwsClients, clock: 
   return { runs, catalog };
 }
 
-function createAwsCatalog(config: RecordConfig, clients: AwsClients, clock: Clock): AwsCatalog | undefined {
+function createAwsCatalog(config: RecordConfig, clients: AwsClients, store: Store, clock: Clock): AwsCatalog | undefined {
   const { workflowsPath, manifestBucket, manifestKey } = config;
   if (workflowsPath === undefined || manifestBucket === undefined || manifestKey === undefined) return undefined;
   return createCatalog({
     clock,
     manifest: () => readManifest(clients.s3, { bucket: manifestBucket, key: manifestKey }),
     parameters: () => readParameters(clients.ssm, workflowsPath),
+    deployed: () => listDeployed(store),
   });
 }
 

@@ -55,7 +55,7 @@ export function createAwsService(config: ServiceConfig, clients: AwsClients, clo
   const executions = createExecutions({
     sfn: clients.sfn,
     clock,
-    undoArn: async (workflow) => (await catalog.find(workflow))?.undoArn ?? undefined,
+    undoArn: (workflow) => catalog.undoArn(workflow),
   });
   const recorder = createRecorder({
     runs,
@@ -94,6 +94,7 @@ const NO_CATALOG: AwsCatalog = {
   list: () => refuse('workflowsPath'),
   nameOf: () => refuse('workflowsPath'),
   isUndo: () => refuse('workflowsPath'),
+  undoArn: () => refuse('workflowsPath'),
   forget() {},
 };
 

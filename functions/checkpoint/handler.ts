@@ -19,7 +19,7 @@ const { runs, catalog } = createRecords(config, clients, clock);
 const executions = createExecutions({
   sfn: clients.sfn,
   clock,
-  undoArn: async (name) => (await catalog?.find(name))?.undoArn ?? undefined,
+  undoArn: async (name) => catalog?.undoArn(name),
 });
 
 export const handler = observed(createCheckpointFunction({ runs, executions }), createObserver(config.stack), clock, { latency: false });

@@ -7,6 +7,8 @@ import {
   createAwsService,
   createClients,
   createObserver,
+  DEPLOY_SETTINGS,
+  deployingCatalog,
   OPTIONAL_SERVICE_SETTINGS,
   readConfig,
   SERVICE_SETTINGS,
@@ -17,16 +19,17 @@ import { createApi } from './api.ts';
 const config = readConfig(
   process.env,
   [...SERVICE_SETTINGS, 'workflowsPath', 'manifestBucket', 'manifestKey', 'auditSecret', 'startQueueUrl', 'bus'],
-  OPTIONAL_SERVICE_SETTINGS,
+  [...OPTIONAL_SERVICE_SETTINGS, ...DEPLOY_SETTINGS],
 );
 const observer = createObserver(config.stack);
-const { runs, service, audit, keys, catalog, bus, ids } = createAwsService(config, createClients(), clock, observer);
+const clients = createClients();
+const { runs, service, audit, keys, catalog, bus, ids } = createAwsService(config, clients, clock, observer);
 
 const api = createApi({
   service,
   keys,
   audit,
-  catalog,
+  catalog: deployingCatalog(config, { sfn: clients.sfn, store: runs.store, catalog }),
   breakers: createBreakers({ store: runs.store, clock }),
   bus,
   clock,

@@ -34,7 +34,7 @@ const ids = systemIds();
 const { children } = createExecutions({
   sfn: clients.sfn,
   clock,
-  undoArn: async (name) => (await catalog?.find(name))?.undoArn ?? undefined,
+  undoArn: async (name) => catalog?.undoArn(name),
 });
 
 const step = createStepFunction({

@@ -29,6 +29,15 @@ const CHECKPOINT_ARN = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:Maestro-Che
 const AUDIT_SECRET = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:audit`;
 const WORKFLOWS_PATH = '/maestro-workflows/Test';
 
+/** What `allowDeploy` tells ingress. */
+const DEPLOYMENT = {
+  [ENV.allowDeploy]: 'true',
+  [ENV.deployPrefix]: 'Test-Deployed-',
+  [ENV.deployRole]: `arn:aws:iam::${ACCOUNT}:role/deployed`,
+  [ENV.stepArn]: STEP_ARN,
+  [ENV.checkpointArn]: CHECKPOINT_ARN,
+};
+
 /** What a call of a service is answered with. */
 export type Answer = { status?: number; body?: Json };
 
@@ -63,8 +72,11 @@ export interface AwsWorld {
 
 export type RecorderHandler = (event: unknown, context: { getRemainingTimeInMillis(): number }) => Promise<void>;
 
-/** @param texts of the workflow files, children first */
-export async function startAws(texts: string[]): Promise<AwsWorld> {
+/**
+ * @param texts of the workflow files, children first
+ * @param options.allowDeploy the API may deploy too
+ */
+export async function startAws(texts: string[], { allowDeploy = false } = {}): Promise<AwsWorld> {
   const dynalite = await startDynalite();
   const fauxqs = await startFauxqs({ port: 0, logger: false });
   const services = await startJsonServices();
@@ -122,6 +134,7 @@ export async function startAws(texts: string[]): Promise<AwsWorld> {
     [ENV.allowPrivate]: 'true',
     [ENV.retentionDays]: '30',
     MAESTRO_ENV_SHOP: shop.url,
+    ...(allowDeploy ? DEPLOYMENT : {}),
   });
   services.secrets.set(AUDIT_SECRET, 'audit-key-of-the-tests');
   const machines = await deploy(texts, { engine, front, services, emulator });
