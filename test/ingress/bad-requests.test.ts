@@ -171,6 +171,15 @@ describe('a path', () => {
     expect([statusCode, json.error.code]).toEqual([404, 'not_found']);
   });
 
+  test.each([`/api/v2/callbacks/${'é'.repeat(900)}.1.x`, `/api/v2/breakers/${'é'.repeat(290)}/reset`])(
+    'with a name that is longer than a key of the table may be is 404',
+    async (path) => {
+      const { statusCode } = await bench.ask({ method: 'POST', path });
+
+      expect(statusCode).toBe(404);
+    },
+  );
+
   test('that is nearly one is told which', async () => {
     const { json } = await bench.ask({ path: '/api/v2/orchestrate/runs' });
     const { json: other } = await bench.ask({ path: '/api/v2/workflow/echo/graph' });

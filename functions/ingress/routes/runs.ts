@@ -154,7 +154,8 @@ export const RUN_ROUTES = defineRoutes({
     tag: TAG,
     summary: "A service's answer to a step that awaits a callback",
     description: 'The URL, with its one-time token, was handed to the service; it is the permission. Any JSON is the step’s result.',
-    params: z.object({ token: z.string().min(1).max(1_500) }),
+    // As long as a key of the table may be.
+    params: z.object({ token: z.string().regex(/^[\x21-\x7e]{1,1000}$/, 'expected the token that the service was given') }),
     body: { kind: 'json', schema: z.custom<Json>(() => true).meta({ description: 'Any JSON value.' }), empty: null },
     answers: { 202: { description: 'It is taken. The first answer counts.', schema: acceptedSchema } },
     refusals: ['not_found', 'conflict'],

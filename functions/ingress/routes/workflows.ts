@@ -79,7 +79,7 @@ export const WORKFLOW_ROUTES = defineRoutes({
     access: 'operator',
     tag: 'Breakers',
     summary: 'Close a circuit breaker by hand',
-    params: z.object({ origin: z.string().min(1).max(500) }),
+    params: z.object({ origin: z.string().regex(/^[\x21-\x7e]{1,300}$/, 'expected an origin, such as https://api.example.com') }),
     body: NOTHING,
     answers: { 200: { description: 'It is closed.', schema: breakerSchema } },
   },
