@@ -6,12 +6,12 @@
 //   S2. `drain` ends those who wait for news, so that their requests are answered; `close` lets what was begun be recorded.
 
 import { join } from 'node:path';
-import { UndoError } from '../../functions/recorder/index.ts';
+import { type Recorder, UndoError } from '../../functions/recorder/index.ts';
 import { type Audit, createAudit } from '../../shared/audit/index.ts';
 import type { Breakers } from '../../shared/breaker/index.ts';
-import type { Timer } from '../../shared/clock.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
 import { createKeys, type Keys } from '../../shared/keys/index.ts';
-import { type Bus, createService, type Service, type ServiceIds } from '../../shared/orchestrate/index.ts';
+import { type Bus, createService, type Service, type ServiceIds, type ServiceParts } from '../../shared/orchestrate/index.ts';
 import { keepDeadLetter, type Runtime } from '../runtime/index.ts';
 import { createLocalTriggers } from '../triggers/index.ts';
 import { firstApiKey } from './api-key.ts';
@@ -87,15 +87,7 @@ export async function createLocalService({ runtime, dataFolder, onProblem }: Loc
     feed,
     audit,
     ids,
-    async undoAgain(runId) {
-      try {
-        await recorder.undoAgain(runId);
-        return 'begun';
-      } catch (error) {
-        if (error instanceof UndoError) return error.reason;
-        throw error;
-      }
-    },
+    undoAgain: (runId) => undoAgain(recorder, runId),
     onCancelled: (runId) => cancellations.resume(runId),
   });
   const triggers = createLocalTriggers({
@@ -108,22 +100,11 @@ export async function createLocalService({ runtime, dataFolder, onProblem }: Loc
     onProblem,
   });
   runtime.connectBus(triggers.bus);
-  const timers = new Set<Timer>();
+  const repeats = createRepeats(clock, problem);
   let closed = false;
 
   function problem(error: unknown): void {
     onProblem(error instanceof Error ? error : new Error(String(error)));
-  }
-
-  /** Does it now and then; one is over before the next begins. */
-  function every(periodMs: number, work: () => Promise<unknown>): void {
-    const timer = clock.setTimer(periodMs, () => {
-      timers.delete(timer);
-      work()
-        .catch(problem)
-        .finally(() => !closed && every(periodMs, work));
-    });
-    timers.add(timer);
   }
 
   for (const { name, message } of await catalog.restore()) problem(new Error(`workflow ${name}: it was not taken up again: ${message}`));
@@ -141,21 +122,60 @@ export async function createLocalService({ runtime, dataFolder, onProblem }: Loc
       await queue.start(starterWork({ service, catalog }));
       await service.resume(clock.now());
       await triggers.start();
-      every(SWEEP_MS, () => service.sweep(clock.now()));
-      every(HEADS_MS, () => audit.signHeads());
+      repeats.every(SWEEP_MS, () => service.sweep(clock.now()));
+      repeats.every(HEADS_MS, () => audit.signHeads());
     },
     drain: () => feed.close(),
     async close() {
       if (closed) return;
       closed = true;
       feed.close();
-      for (const timer of timers) timer.cancel();
+      repeats.stop();
       await Promise.all([queue.stop(), triggers.close()]);
       // Storage that has failed takes no head, and is no reason not to end.
       await audit
         .signHeads()
         .then(() => store.durable())
         .catch(problem);
+    },
+  };
+}
+
+async function undoAgain(recorder: Recorder, runId: string): ReturnType<ServiceParts['undoAgain']> {
+  try {
+    await recorder.undoAgain(runId);
+    return 'begun';
+  } catch (error) {
+    if (error instanceof UndoError) return error.reason;
+    throw error;
+  }
+}
+
+interface Repeats {
+  /** Does it now and then; one is over before the next begins. */
+  every(periodMs: number, work: () => Promise<unknown>): void;
+  stop(): void;
+}
+
+function createRepeats(clock: Clock, onProblem: (error: unknown) => void): Repeats {
+  const timers = new Set<Timer>();
+  let stopped = false;
+
+  function every(periodMs: number, work: () => Promise<unknown>): void {
+    const timer = clock.setTimer(periodMs, () => {
+      timers.delete(timer);
+      work()
+        .catch(onProblem)
+        .finally(() => !stopped && every(periodMs, work));
+    });
+    timers.add(timer);
+  }
+
+  return {
+    every,
+    stop() {
+      stopped = true;
+      for (const timer of timers) timer.cancel();
     },
   };
 }
