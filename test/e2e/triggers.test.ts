@@ -54,6 +54,22 @@ describe('an event', () => {
     expect(target.services.steps(tag)).toEqual(['heard']);
   });
 
+  test('of Maestro’s own tells of the end of every run, once', async () => {
+    const tag = newTag();
+    const since = new Date().toISOString();
+
+    await target.maestro.events.put(paid(tag));
+    await target.services.arrived(tag, 'heard');
+    const [heard] = await runsOf('e2e_listener', since);
+    await target.services.arrived(heard?.id ?? '', 'followed');
+    const followers = (await runsOf('e2e_follower', since)).map(({ id }) => ended(target, id));
+
+    const told = (await Promise.all(followers)).filter(({ data }) => JSON.stringify(data.input).includes(heard?.id ?? ''));
+    expect(told).toHaveLength(1);
+    expect(told[0]?.data).toMatchObject({ status: 'completed', output: { status: 'completed' }, run: { mode: 'event' } });
+    expect(target.services.steps(heard?.id ?? '')).toEqual(['followed']);
+  });
+
   test('without a source, or with nothing to tell, is refused', async () => {
     const response = await target.fetch('/api/v2/events', {
       method: 'POST',

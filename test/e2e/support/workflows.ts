@@ -93,6 +93,17 @@ triggers:
 ${HEAD}steps:
 ${call('heard')}output: { amount: "{{ .input.amount }}" }
 `,
+  e2e_follower: `name: e2e_follower
+version: "1"
+triggers:
+  - event:
+      source: [maestro]
+      detail-type: [maestro.run.completed]
+      detail: { workflow: [e2e_listener] }
+    input: { tag: "{{ .event.detail.run_id }}", status: "{{ .event.detail.status }}" }
+${HEAD}steps:
+${call('followed')}output: { status: "{{ .input.status }}" }
+`,
 };
 
 /** The files by name. @param servicesUrl where the test services are */
