@@ -57,6 +57,15 @@ describe('every prop', () => {
   });
 });
 
+describe('a folder of workflows', () => {
+  it.each([
+    ['test/infra/nothing', /there is no folder .*test\/infra\/nothing; expected a folder of workflow files/],
+    ['test/infra', /has no workflow files/],
+  ])('has to be one: %s', (workflows, told) => {
+    expect(() => synthesise({ build: (stack) => [new Maestro(stack, 'Maestro', { workflows })] })).toThrow(told);
+  });
+});
+
 describe('a key of the caller', () => {
   it('encrypts table, bucket and audit key, and every function may use it', () => {
     const { template } = synthesise({
