@@ -7,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Maestro, type RunEvent } from '../../sdk/index.ts';
 import { maestro as command, folder } from '../cli/support.ts';
 import { type DevProcess, startDev } from '../e2e/support/dev-process.ts';
+import { startServices } from '../e2e/support/services.ts';
+import { workflowFiles } from '../e2e/support/workflows.ts';
 
 const ASKS = 'name: asks\nversion: "1"\nsteps:\n  - { id: ask, checkpoint: { title: "Well?", timeout: 1h, on_timeout: fail } }\n';
 const SAYS = 'name: says\nversion: "1"\nsteps:\n  - { id: say, set: { word: hello } }\noutput: { word: "{{ .word }}" }\n';
@@ -98,6 +100,33 @@ describe('Ctrl-C', () => {
 
     expect(answer.data.status).toBe('running');
     expect(status).toBe(0);
+  });
+});
+
+describe('an execution that is stopped past Maestro', () => {
+  test('by StopExecution of the Step Functions API is recovered: what was done is undone, once', async () => {
+    const services = await startServices();
+    try {
+      for (const [name, text] of Object.entries(workflowFiles(services.url))) writeFileSync(join(home.path, name), text);
+      const maestro = await start();
+      const { data } = await maestro.orchestrate.run({ workflow: 'e2e_waits', input: { tag: 't' }, mode: 'async' });
+      for await (const event of maestro.orchestrate.stream(data.run_id)) if (event.type === 'step.completed') break;
+      const { data: running } = await maestro.orchestrate.get(data.run_id);
+
+      const stopped = await fetch(dev?.sfnUrl ?? '', {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AWSStepFunctions.StopExecution' },
+        body: JSON.stringify({ executionArn: running.run.execution, error: 'ByHand', cause: 'a person' }),
+      });
+      const events: RunEvent[] = [];
+      for await (const event of maestro.orchestrate.stream(data.run_id)) events.push(event);
+
+      expect(stopped.status).toBe(200);
+      expect(events.at(-1)).toMatchObject({ type: 'run.compensated', envelope: { data: { error: { error: 'ByHand' } } } });
+      expect(services.steps('t')).toEqual(['first', 'undo-first']);
+    } finally {
+      await services.close();
+    }
   });
 });
 

@@ -11,6 +11,8 @@ const LAUNCHER = join(ROOT, 'bin', 'maestro.js');
 export interface DevProcess {
   child: ChildProcess;
   url: string;
+  /** Of the Step Functions API. */
+  sfnUrl: string;
   apiKey: string;
   /** Runs of an earlier process that go on. */
   left: number;
@@ -41,7 +43,7 @@ export async function startDev({ folder, durability = 'process' }: DevOptions): 
   });
   let err = '';
   let out = '';
-  const ready = Promise.withResolvers<{ urls: { api: string }; api_key: string; left: number }>();
+  const ready = Promise.withResolvers<{ urls: { api: string; step_functions: string }; api_key: string; left: number }>();
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text;
@@ -64,6 +66,7 @@ export async function startDev({ folder, durability = 'process' }: DevOptions): 
   return {
     child,
     url: urls.api,
+    sfnUrl: urls.step_functions,
     apiKey,
     left,
     said: () => err,
