@@ -6,7 +6,7 @@ import type { Json } from '../../shared/json.ts';
 import { eventTargetInput } from '../../shared/triggers/index.ts';
 import type { GatewayRequest, GatewayResponse } from './gateway.ts';
 import { deliver, sqsEvent } from './sqs-source.ts';
-import { ASKS, ORDER, PATIENT } from './workflows.ts';
+import { ASKS, EXPRESS, LARGE, LATER, ORDER, PATIENT } from './workflows.ts';
 import { type AwsWorld, startAws } from './world.ts';
 
 const OPERATOR = 'arn:aws:iam::123456789012:role/operator';
@@ -16,7 +16,7 @@ let key: string;
 
 beforeAll(async () => {
   for (const stream of [process.stdout, process.stderr]) vi.spyOn(stream, 'write').mockImplementation(() => true);
-  world = await startAws([ORDER, PATIENT, ASKS]);
+  world = await startAws([ORDER, PATIENT, ASKS, LATER, EXPRESS, LARGE]);
   const made = await world.request({
     method: 'POST',
     path: '/svc/api/v2/keys',
@@ -125,6 +125,53 @@ describe('a run', () => {
   });
 });
 
+describe('a run of another kind', () => {
+  it('that is Express ends by its own last call', async () => {
+    expect(await envelope(await start({ workflow: 'quick' }))).toMatchObject({ status: 'completed', output: { ok: true } });
+    expect(world.calls).toEqual(['POST /one']);
+  });
+
+  it('whose input is larger than a state may be has it in S3', async () => {
+    let got = 0;
+    world.answer = (_, body) => {
+      got = JSON.stringify(body).length;
+      return {};
+    };
+    const note = 'x'.repeat(400_000);
+    expect(await envelope(await start({ workflow: 'large', input: { id: 'l-1', note } }))).toMatchObject({
+      status: 'completed',
+      output: { id: 'l-1' },
+    });
+    expect(got).toBeGreaterThan(400_000);
+  });
+
+  it('that waits for a service goes on when that calls back, once', async () => {
+    let url = '';
+    world.answer = (_, body) => {
+      url = String((body as { reply_to: string }).reply_to);
+      return { status: 202 };
+    };
+    const { run_id } = await envelope(await start({ workflow: 'later', mode: 'async' }));
+    await vi.waitFor(() => expect(url).toContain('https://api.example.com/live/api/v2/callbacks/'));
+    const callBack = () => world.request({ method: 'POST', path: url.slice('https://api.example.com/live'.length), body: { said: 'yes' } });
+    await vi.waitFor(async () => expect((await callBack()).statusCode).toBeLessThan(300));
+    expect(await until(run_id, 'completed')).toMatchObject({ output: { said: 'yes' } });
+    expect((await world.request({ method: 'POST', path: '/api/v2/callbacks/run_1.1.x', body: {} })).statusCode).toBe(404);
+  });
+
+  it('that was left undone by a failed undo is undone when it is asked for again', async () => {
+    world.answer = (path) => (path === '/ship' || path === '/refund' ? { status: 409 } : { body: { ref: 'r-8' } });
+    const { run_id, status } = await envelope(await start({ workflow: 'order', input: { id: 'o-10' } }));
+    expect(status).toBe('compensation_failed');
+    world.answer = () => ({});
+    world.calls.length = 0;
+    expect((await ask({ method: 'POST', path: `${RUNS}/${run_id}/undo`, body: {} })).statusCode).toBeLessThan(300);
+    await until(run_id, 'compensated');
+    expect(world.calls).toEqual(['POST /refund']);
+    expect((await ask({ method: 'POST', path: `${RUNS}/${run_id}/undo`, body: {} })).statusCode).toBe(409);
+  });
+});
+
 describe('a checkpoint', () => {
   it('is shown, answered once, and the run goes on', async () => {
     const waiting = await envelope(await start({ workflow: 'asks', input: { what: 'it' } }));
@@ -230,7 +277,14 @@ describe('the API', () => {
 
   it('lists what is deployed, and leaves deploying to CDK', async () => {
     const { data } = (await (await ask({ path: '/api/v2/workflows' })).json()) as { data: { name: string; version: string }[] };
-    expect(data.map(({ name, version }) => `${name} ${version}`)).toEqual(['asks 1', 'order 3', 'patient 1']);
+    expect(data.map(({ name, version }) => `${name} ${version}`)).toEqual([
+      'asks 1',
+      'large 1',
+      'later 1',
+      'order 3',
+      'patient 1',
+      'quick 1',
+    ]);
     const put = { method: 'PUT', path: '/api/v2/workflows/x', body: 'name: x', headers: { 'Content-Type': 'application/yaml' } };
     expect((await ask(put)).statusCode).toBe(403);
   });

@@ -95,3 +95,45 @@ steps:
     method: "POST /last"
     output: last
 `;
+
+/** A service that answers later. */
+export const LATER = `name: later
+version: "1"
+${SERVICE}
+steps:
+  - id: order
+    service: shop
+    method: "POST /later"
+    await: callback
+    timeout: 1h
+    input: { reply_to: "{{ callback.url }}" }
+    output: answer
+output: { said: "{{ .answer.said }}" }
+`;
+
+/** Short, and nobody is told how it ends but by its own last call. */
+export const EXPRESS = `name: quick
+version: "1"
+execution: express
+timeout: 1m
+${SERVICE}
+steps:
+  - id: one
+    service: shop
+    method: "POST /one"
+    output: one
+output: { ok: "{{ .one.ok }}" }
+`;
+
+/** An input that is larger than a state may be, of which only a little is read. */
+export const LARGE = `name: large
+version: "1"
+${SERVICE}
+steps:
+  - id: store
+    service: shop
+    method: "POST /store"
+    input: { all: "{{ .input }}" }
+    output: stored
+output: { id: "{{ .input.id }}" }
+`;
