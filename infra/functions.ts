@@ -159,11 +159,13 @@ function grantStep(step: HandlerFunction, { queues, events, api, workflows }: Pa
 /** EventBridge hands over and forgets: what the recorder fails at three times is kept. */
 function keepWhatFails(recorder: HandlerFunction, { recorderDeadLetters }: Queues): void {
   recorder.allow(allow(['sqs:SendMessage'], [recorderDeadLetters.queueArn]));
-  new CfnEventInvokeConfig(recorder, 'Async', {
+  const config = new CfnEventInvokeConfig(recorder, 'Async', {
     functionName: recorder.functionName,
     qualifier: LIVE_ALIAS,
     maximumRetryAttempts: 2,
     maximumEventAgeInSeconds: ASYNC_EVENT_AGE_SECONDS,
     destinationConfig: { onFailure: { destination: recorderDeadLetters.queueArn } },
   });
+  // It names the alias without referring to it.
+  config.node.addDependency(recorder.alias);
 }

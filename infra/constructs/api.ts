@@ -14,6 +14,7 @@ import {
   LambdaIntegration,
   LogGroupLogDestination,
   type Method,
+  type MethodOptions,
   ResponseTransferMode,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
@@ -83,8 +84,14 @@ export class Api extends Construct {
     const iam = { authorizationType: AuthorizationType.IAM };
     const none = { authorizationType: AuthorizationType.NONE };
     for (const [base, auth] of [[root, none] as const, [service, iam] as const]) {
-      base.addResource('{proxy+}').addMethod('ANY', toIngress, auth);
-      child(base, EVENTS_PATH).addMethod('GET', toStream, auth);
+      everything(base, toIngress, auth);
+      const events = EVENTS_PATH.reduce<IResource>((at, part, index) => {
+        const inner = at.addResource(part);
+        // A resource has room for one variable: below `run` it is the id.
+        everything(inner, toIngress, auth, !EVENTS_PATH[index + 1]?.startsWith('{'));
+        return inner;
+      }, base);
+      events.addMethod('GET', toStream, auth);
     }
   }
 
@@ -95,7 +102,7 @@ export class Api extends Construct {
 
   /** True for methods that API Gateway lets through: ingress checks the key. */
   isPublic(method: Method): boolean {
-    return !method.resource.path.startsWith(`/${SERVICE_PREFIX}/`);
+    return !`${method.resource.path}/`.startsWith(`/${SERVICE_PREFIX}/`);
   }
 
   /** Allows calls below `/svc`. */
@@ -159,6 +166,11 @@ function integration(to: HandlerFunction): LambdaIntegration {
   });
 }
 
-function child(resource: IResource, path: readonly string[]): IResource {
-  return path.reduce((at: IResource, part) => at.getResource(part) ?? at.addResource(part), resource);
+/**
+ * Every method of a resource and, with `below`, of what is below it. A resource that is there hides a greedy one further up, also for methods that it
+ * does not have.
+ */
+function everything(resource: IResource, to: LambdaIntegration, auth: MethodOptions, below = true): void {
+  resource.addMethod('ANY', to, auth);
+  if (below) resource.addResource('{proxy+}').addMethod('ANY', to, auth);
 }

@@ -114,19 +114,29 @@ describe.each(FLAGS)('the template, %s', (_, synthesised) => {
   });
 
   it('answers as it goes, and by IAM below /svc', () => {
-    const methods = ofType(synthesised().template, 'AWS::ApiGateway::Method').map(([, { path, Properties }]) => ({
-      path: path.replace('Maestro/Api/Rest/Default', ''),
-      auth: Properties['AuthorizationType'],
-      mode: object(Properties['Integration'])['ResponseTransferMode'],
-      uri: JSON.stringify(object(Properties['Integration'])['Uri']).includes('response-streaming-invocations'),
-    }));
+    for (const { path, auth, integration } of methodsOf(synthesised().template)) {
+      expect(integration['ResponseTransferMode'], path).toBe('STREAM');
+      expect(JSON.stringify(integration['Uri']), path).toContain('response-streaming-invocations');
+      expect(auth, path).toBe(path.startsWith('/svc/') ? 'AWS_IAM' : 'NONE');
+    }
+  });
 
-    expect(methods.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
-      { path: '/api/v2/orchestrate/run/{id}/events/GET', auth: 'NONE', mode: 'STREAM', uri: true },
-      { path: '/svc/api/v2/orchestrate/run/{id}/events/GET', auth: 'AWS_IAM', mode: 'STREAM', uri: true },
-      { path: '/svc/{proxy+}/ANY', auth: 'AWS_IAM', mode: 'STREAM', uri: true },
-      { path: '/{proxy+}/ANY', auth: 'NONE', mode: 'STREAM', uri: true },
+  it('sends the events of a run to the function of streams, and everything else to ingress', () => {
+    const { template } = synthesised();
+    const methods = methodsOf(template).map(({ path, integration }) => {
+      const [alias = ''] = [...referencesIn(integration['Uri'])].filter((id) => template.resources[id]);
+      return [path, template.resources[alias]?.path.split('/')[1]];
+    });
+    const resources = ofType(template, 'AWS::ApiGateway::Resource').map(([, { path }]) => path.replace('Maestro/Api/Rest/Default', ''));
+    const known = new Set(methods.map(([path]) => path));
+
+    expect(methods.flatMap(([path, to]) => (to === 'Stream' ? [path] : [])).sort()).toEqual([
+      '/api/v2/orchestrate/run/{id}/events/GET',
+      '/svc/api/v2/orchestrate/run/{id}/events/GET',
     ]);
+    // A resource without a method of its own would hide the greedy one above it.
+    expect(resources.filter((path) => !known.has(`${path}/ANY`))).toEqual([]);
+    expect(resources.filter((path) => !/proxy|run$|^$/.test(path) && !resources.includes(`${path}/{proxy+}`))).toEqual([]);
   });
 });
 
@@ -263,6 +273,14 @@ describe('the same files', () => {
     expect(synthesise().template.text).toBe(synthesise().template.text);
   });
 });
+
+function methodsOf(template: Template) {
+  return ofType(template, 'AWS::ApiGateway::Method').map(([, { path, Properties }]) => ({
+    path: path.replace('Maestro/Api/Rest/Default', ''),
+    auth: Properties['AuthorizationType'],
+    integration: object(Properties['Integration']),
+  }));
+}
 
 function circlesOf({ resources }: Template): string[] {
   const edges = new Map(
