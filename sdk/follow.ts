@@ -20,6 +20,9 @@ const LONGEST_SILENCE_MS = 45_000;
 /** Pause before a stream that the server ended is taken up again, unless it says otherwise (`retry:`). */
 const RECONNECT_MS = 1_000;
 
+/** Status of a stream of which everything was told. */
+const NOTHING_MORE = 204;
+
 const ENDED: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'compensated', 'compensation_failed', 'cancelled']);
 
 export interface FollowTarget {
@@ -38,6 +41,8 @@ interface Position {
   after: number;
   /** Pause before the next connection, ms. */
   retryMs: number;
+  /** The service said that there is nothing more to come. */
+  over: boolean;
   /** There was a stream: whoever has one is worth more patience. */
   connected: boolean;
 }
@@ -47,7 +52,7 @@ interface Position {
  * @throws MaestroError for what the service refuses, ConnectionError when it cannot be reached any more, the signal's reason
  */
 export async function* follow(transport: Transport, target: FollowTarget, options: CallOptions = {}): AsyncGenerator<RunEvent, void> {
-  const at: Position = { start: target.start, id: target.id, after: target.after, retryMs: RECONNECT_MS, connected: false };
+  const at: Position = { start: target.start, id: target.id, after: target.after, retryMs: RECONNECT_MS, over: false, connected: false };
   let failures = 0;
   let hasEnded = false;
   for (;;) {
@@ -66,6 +71,7 @@ export async function* follow(transport: Transport, target: FollowTarget, option
       await pause(transport.platform, error instanceof ConnectionError ? Math.max(pauseMs, at.retryMs) : pauseMs, options.signal);
       continue;
     }
+    if (at.over) return;
     failures = 0;
     if (isStart && !told) continue;
     if (!told) {
@@ -81,6 +87,10 @@ async function* connect(transport: Transport, at: Position, options: CallOptions
   const request = at.id === undefined && at.start ? at.start : eventsRequest(at.id ?? '', at.after);
   const response = await transport.open(request, options);
   const type = response.headers.get('content-type') ?? '';
+  if (response.status === NOTHING_MORE) {
+    at.over = true;
+    return;
+  }
   if (!response.body || !type.startsWith('text/event-stream')) {
     // The start of a run may be answered with its envelope alone.
     at.id = readRunId(await response.text(), request, response.status);

@@ -3,7 +3,8 @@
 import type { Clock } from '../../shared/clock.ts';
 import { ApiError } from '../../shared/contract/index.ts';
 import type { Caller, Service } from '../../shared/orchestrate/index.ts';
-import type { ApiResponse } from '../http/index.ts';
+import { isFinal } from '../../shared/runs/index.ts';
+import { type ApiResponse, emptyResponse } from '../http/index.ts';
 import { eventStream } from './event-stream.ts';
 
 /** A stream ends itself after this long, and is taken up again by its client: no function runs for longer than 15 minutes. */
@@ -24,7 +25,8 @@ export interface FollowOptions {
 }
 
 /**
- * Answers with the events after a number.
+ * Answers with the events after a number; with 204 when there will be none, which is what tells a browser's EventSource not to come back
+ * (WHATWG HTML, "Server-sent events", on reconnecting).
  * @param headers further ones
  * @throws ApiError not_found
  */
@@ -37,6 +39,10 @@ export async function followRun(options: FollowOptions, headers: { [name: string
   };
   signal?.addEventListener('abort', stop, { once: true });
   if (signal?.aborted) stop();
+  if (after > 0 && (await isTold(options))) {
+    stop();
+    return emptyResponse(headers);
+  }
   const { jobId, runId, events } = await service.events(caller, id, after, { signal: ended.signal, untilMs: clock.now() + maxMs });
   const envelope = () => service.get(caller, runId);
   return {
@@ -44,6 +50,15 @@ export async function followRun(options: FollowOptions, headers: { [name: string
     headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no', ...headers },
     body: eventStream({ jobId, runId, events, envelope, clock, stop }),
   };
+}
+
+/** Whether a client that comes back has had everything: the run has ended, and there is no event after its last one. */
+async function isTold({ service, clock, caller, id, after }: FollowOptions): Promise<boolean> {
+  const { data } = await service.get(caller, id);
+  if (!isFinal(data.status)) return false;
+  const { events } = await service.events(caller, id, after, { untilMs: clock.now() });
+  for await (const _event of events) return false;
+  return true;
 }
 
 /**

@@ -16,6 +16,9 @@ export const STREAM_ROUTES = defineRoutes({
     headers: {
       'Last-Event-ID': { description: 'Only events after this number are told.', schema: z.string().regex(/^\d{1,15}$/) },
     },
-    answers: { 200: { description: 'The events.', event: eventSchema } },
+    answers: {
+      200: { description: 'The events.', event: eventSchema },
+      204: { description: 'The run has ended, and `Last-Event-ID` was its last event.' },
+    },
   },
 });
