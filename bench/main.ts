@@ -6,6 +6,7 @@ import { join } from 'node:path';
 const PARTS: [title: string, file: string, ...args: string[]][] = [
   ['Compile time and size', 'compile.ts'],
   ['Whole processes', 'processes.ts'],
+  ["The Lambdas' bundles", 'bundles.ts'],
   ["The engine's own cost per step", 'engine-overhead.ts'],
   ['Memory of 10,000 waiting runs', 'waiting.ts'],
   ['`maestro dev` under load', 'dev.ts', '--seconds', '15'],
