@@ -6,6 +6,7 @@ import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type ApiResponse, type Front, type FrontOptions, startFront } from '../../local/front/index.ts';
 import { systemClock } from '../../shared/clock.ts';
+import { hash } from '../property/outcomes.ts';
 
 let front: Front | undefined;
 const errors: unknown[] = [];
@@ -38,11 +39,12 @@ async function eventOf(path: string, init: RequestInit = {}): Promise<APIGateway
   return (await response.json()) as APIGatewayProxyEvent;
 }
 
-/** Sends bytes as they are and reads until the server ends the connection. */
-async function raw(bytes: string): Promise<string> {
+/** Sends bytes as they are and reads until the server ends the connection. @param end nothing more is sent: what is missing stays missing */
+async function raw(bytes: string, end = false): Promise<string> {
   const socket = connect(front?.port ?? 0, '127.0.0.1');
   socket.on('error', () => {});
-  socket.write(bytes);
+  if (end) socket.end(bytes, 'latin1');
+  else socket.write(bytes);
   return text(socket);
 }
 
@@ -143,6 +145,42 @@ describe('limits', () => {
     await start(echo);
 
     expect(await raw(`GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+  });
+});
+
+describe('bytes of any kind', () => {
+  test('are answered or cut off, never with a 500, and the server goes on', async () => {
+    await start(echo);
+    const whole =
+      'POST /api/v2/orchestrate/run?a=1 HTTP/1.1\r\nhost: x\r\nx-a: b\r\ncontent-length: 9\r\nconnection: close\r\n\r\n{"a":"b"}';
+    const inserts = [
+      '\0',
+      '\r\n',
+      '\n',
+      ' ',
+      '%',
+      '\xff',
+      ':',
+      'Transfer-Encoding: chunked\r\n',
+      'content-length: 3\r\n',
+      '\u2028',
+      '../',
+      '?',
+      '#',
+    ];
+    const statuses = new Set<string>();
+    for (let n = 0; n < 600; n++) {
+      const at = hash(`at ${n}`) % whole.length;
+      const insert = inserts[hash(`what ${n}`) % inserts.length] ?? '';
+      const cut = hash(`cut ${n}`) % 4 === 0 ? at + (hash(`length ${n}`) % 20) : at;
+      statuses.add((await raw(`${whole.slice(0, at)}${insert}${whole.slice(cut)}`, true)).slice(0, 12));
+    }
+
+    expect([...statuses].filter((status) => !/^(HTTP\/1\.1 [24]\d\d)?$/.test(status))).toEqual([]);
+    expect(statuses).toContain('HTTP/1.1 200');
+    expect(statuses).toContain('HTTP/1.1 400');
+    expect(errors).toEqual([]);
+    expect((await eventOf('/')).path).toBe('/');
   });
 });
 
