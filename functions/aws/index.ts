@@ -2,15 +2,15 @@
 
 export { createAuditKey } from './audit-key.ts';
 export { createBus, createStepEvents } from './bus.ts';
-export { type AwsCatalog, type CatalogOptions, createCatalog, type Manifest, parseManifest, parseWorkflowParameter } from './catalog.ts';
+export { type AwsCatalog, type CatalogOptions, createCatalog, type Manifest } from './catalog.ts';
 export { readManifest, readParameters } from './catalog-sources.ts';
-export { type AwsClients, createClients, once } from './clients.ts';
+export { type AwsClients, createClients } from './clients.ts';
 export { type Config, readConfig, type Setting } from './config.ts';
-export { createDeployingCatalog, DEPLOY_SETTINGS, type DeployOptions, deployingCatalog } from './deploy.ts';
+export { DEPLOY_SETTINGS, type DeployOptions, deployingCatalog } from './deploy.ts';
 export { createEventFeed } from './event-feed.ts';
 export { type AwsExecutions, createExecutions } from './executions.ts';
 export { systemIds } from './ids.ts';
-export { countTransitions, createObserver, createUndoNotice, errorFacts, type Observer } from './observe.ts';
+export { countTransitions, createObserver, createUndoNotice, type Observer } from './observe.ts';
 export { observed } from './observe-step.ts';
 export { createHide, createStartQueue, createUndoLetters } from './queue.ts';
 export { createRecords, OPTIONAL_RECORD_SETTINGS, RECORD_SETTINGS, type RecordConfig, type Records } from './records.ts';
