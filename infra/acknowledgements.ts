@@ -35,7 +35,7 @@ export function acknowledgeFindings(functions: Functions, parts: Parts, secretsP
   for (const { on, rule, reason } of all) Validations.of(on).acknowledge({ id: `AwsSolutions::AwsSolutions-${rule}`, reason });
 }
 
-function ofExecutions({ ingress, recorder, starter, step }: Functions, { workflows }: Parts): Acknowledgement[] {
+function ofExecutions({ ingress, recorder, starter, step }: Functions, { workflows, deployments }: Parts): Acknowledgement[] {
   const runs = workflows.all.map(({ machine }) => executionsFinding(machine));
   const undos = workflows.all.flatMap(({ undo }) => (undo ? [executionsFinding(undo.machine)] : []));
   const on = (policies: IConstruct[], rules: string[]): Acknowledgement[] =>
@@ -44,7 +44,7 @@ function ofExecutions({ ingress, recorder, starter, step }: Functions, { workflo
     ...on(policiesOf(ingress.role), [...runs, ...undos]),
     ...on(policiesOf(recorder.role), [...runs, ...undos]),
     ...on(policiesOf(starter.role), runs),
-    ...on([step.node.findChild('LaterPolicy')], runs),
+    ...on(laterPolicyOf(step), deployments ? runs : workflows.children.map(({ machine }) => executionsFinding(machine))),
   ];
 }
 
@@ -126,7 +126,7 @@ function ofDeployments({ ingress, recorder, starter, step }: Functions, { deploy
   const any = (resource: string): string => `IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:${resource}]`;
   return [
     ...[...starters, ...own].map((on) => ({ on, rule: machines, reason })),
-    ...[...starters, ...own, step.node.findChild('LaterPolicy')].map((on) => ({ on, rule: executions, reason })),
+    ...[...starters, ...own, ...laterPolicyOf(step)].map((on) => ({ on, rule: executions, reason })),
     ...own.flatMap((on) => [
       { on, rule: 'IAM5[Resource::*]', reason: NO_RESOURCES },
       ...named.map((rule) => ({ on, rule, reason: EXECUTIONS })),
@@ -153,6 +153,11 @@ function executionsFinding(machine: IConstruct): string {
 
 function policiesOf(role: IConstruct | Role): IConstruct[] {
   const policy = role.node.tryFindChild('DefaultPolicy');
+  return policy ? [policy] : [];
+}
+
+function laterPolicyOf(step: IConstruct): IConstruct[] {
+  const policy = step.node.tryFindChild('LaterPolicy');
   return policy ? [policy] : [];
 }
 

@@ -131,7 +131,7 @@ function grantDeployed({ ingress, step, recorder, starter }: Functions, deployme
   deployments.grantDeploy(ingress);
   for (const each of [ingress, recorder, starter]) deployments.grantStart(each);
   for (const each of [ingress, recorder]) deployments.grantControl(each);
-  deployments.grantControlLater(step);
+  deployments.grantChildrenLater(step);
   deployments.record(events, recorder);
 }
 
@@ -141,7 +141,7 @@ function grantStep(step: HandlerFunction, { queues, events, api, workflows }: Pa
   api.grantUrl(step);
   events.grantPut(step);
   queues.grantUndoDeadLetters(step);
-  workflows.grantControlLater(step);
+  workflows.grantChildrenLater(step);
   // The answer to a callback that a retried run takes over from the run before it.
   workflows.grantAnswer(step, ['Success']);
   const below = `${settings.secretsPath.slice(1)}*`;

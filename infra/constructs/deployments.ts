@@ -90,9 +90,10 @@ export class Deployments extends Construct {
     to.allow(allow(['states:DescribeExecution', 'states:GetExecutionHistory', 'states:StopExecution'], [this.executions]));
   }
 
-  /** The same for the function that they call themselves. */
-  grantControlLater(to: HandlerFunction): void {
-    to.allowLater(allow(['states:DescribeExecution', 'states:StopExecution'], [this.executions]));
+  /** The same for the function that they call themselves: any workflow may be the child of a deployed one. */
+  grantChildrenLater(to: HandlerFunction): void {
+    const ofFiles = this.#props.workflows.all.map(({ machine }) => executionsOf(this, machine.stateMachineName));
+    to.allowLater(allow(['states:DescribeExecution', 'states:StopExecution'], [this.executions, ...ofFiles]));
   }
 
   /** Tells the recorder of them. */

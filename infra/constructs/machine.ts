@@ -1,6 +1,6 @@
 // One state machine: its role, its log group, a version for each revision and the alias that leads to the newest.
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ArnFormat, Names, RemovalPolicy, Stack } from 'aws-cdk-lib';
@@ -46,14 +46,19 @@ export function createMachine(
   scope: Construct,
   { text, values, role, express, logRetention }: MachineProps,
 ): Pick<Machine, 'machine' | 'live'> {
-  const machine = new StateMachine(scope, 'Machine', {
-    definitionBody: definitionBody(text),
-    definitionSubstitutions: { ...values },
-    stateMachineType: express ? StateMachineType.EXPRESS : StateMachineType.STANDARD,
-    role,
-    tracingEnabled: true,
-    logs: { destination: executionLogs(scope, logRetention), level: LogLevel.ALL, includeExecutionData: false },
-  });
+  const make = (definitionBody: DefinitionBody): StateMachine =>
+    new StateMachine(scope, 'Machine', {
+      definitionBody,
+      definitionSubstitutions: { ...values },
+      stateMachineType: express ? StateMachineType.EXPRESS : StateMachineType.STANDARD,
+      role,
+      tracingEnabled: true,
+      logs: { destination: executionLogs(scope, logRetention), level: LogLevel.ALL, includeExecutionData: false },
+    });
+  const machine =
+    Buffer.byteLength(text) <= MAX_INLINE_BYTES
+      ? make(DefinitionBody.fromString(text))
+      : withTemporaryFile('definition.asl.json', text, (file) => make(DefinitionBody.fromFile(file)));
   return { machine, live: publish(scope, machine) };
 }
 
@@ -97,11 +102,6 @@ function executionLogs(scope: Construct, retention: RetentionDays): LogGroup {
   return new LogGroup(scope, 'Logs', { logGroupName: `/aws/vendedlogs/states/${name}`, retention, removalPolicy: RemovalPolicy.DESTROY });
 }
 
-function definitionBody(text: string): DefinitionBody {
-  if (Buffer.byteLength(text) <= MAX_INLINE_BYTES) return DefinitionBody.fromString(text);
-  return DefinitionBody.fromFile(temporaryFile('definition.asl.json', text));
-}
-
 /** A version per revision of the machine, kept when the next one comes, and the alias that leads to the newest. */
 function publish(scope: Construct, machine: StateMachine): string {
   const version = new CfnStateMachineVersion(scope, 'Version', {
@@ -134,9 +134,17 @@ export function nestedStatements(scope: Construct, machineArns: readonly string[
   ];
 }
 
-/** Assets are files, named by their content: where they lay is nowhere in the template. */
-export function temporaryFile(name: string, text: string): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'maestro-')), name);
-  writeFileSync(file, text);
-  return file;
+/**
+ * Assets are made of files and named by their content: where they lay is nowhere in the template. `use` makes the asset, which copies the file, and
+ * then it is removed.
+ */
+export function withTemporaryFile<T>(name: string, text: string, use: (file: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'maestro-'));
+  try {
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    return use(file);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }

@@ -18,7 +18,7 @@ import { ENV, type WorkflowParameter } from '../../shared/protocol/environment.t
 import { conditionalSteps, didYouMean } from '../../shared/workflow/index.ts';
 import type { CompiledWorkflow } from '../compile-workflows.ts';
 import type { HandlerFunction } from './handler-function.ts';
-import { createMachine, type Machine, machineArn, machineRole, nestedStatements, startStatement, temporaryFile } from './machine.ts';
+import { createMachine, type Machine, machineArn, machineRole, nestedStatements, startStatement, withTemporaryFile } from './machine.ts';
 import { allow, executionsOf } from './policies.ts';
 
 const PLACEHOLDER = /\$\{([A-Za-z0-9]+)\}/g;
@@ -53,7 +53,7 @@ export class Workflows extends Construct {
     super(scope, id);
     this.#path = props.path;
     for (const source of childrenFirst(props.compiled)) this.#deploy(source, props);
-    this.#manifest = new Asset(this, 'Manifest', { path: temporaryFile('manifest.json', manifestOf(props.compiled)) });
+    this.#manifest = withTemporaryFile('manifest.json', manifestOf(props.compiled), (path) => new Asset(this, 'Manifest', { path }));
   }
 
   /** All of them, children before those that call them. */
@@ -102,12 +102,20 @@ export class Workflows extends Construct {
 
   /** Looks at executions and stops them. */
   grantControl(to: HandlerFunction): void {
-    to.allow(this.#control(['states:DescribeExecution', 'states:GetExecutionHistory', 'states:StopExecution']));
+    const executions = this.all.map(({ machine }) => executionsOf(this, machine.stateMachineName));
+    to.allow(allow(['states:DescribeExecution', 'states:GetExecutionHistory', 'states:StopExecution'], executions));
   }
 
-  /** Looks at executions and stops them: for a function that the machines call themselves. */
-  grantControlLater(to: HandlerFunction): void {
-    to.allowLater(this.#control(['states:DescribeExecution', 'states:StopExecution']));
+  /** Workflows that others run as sub-workflows. */
+  get children(): readonly DeployedWorkflow[] {
+    const nested = new Set(this.all.flatMap((workflow) => workflow.nested.map(({ machine }) => machine)));
+    return this.all.filter(({ machine }) => nested.has(machine));
+  }
+
+  /** Looks at executions of sub-workflows and stops them: for a function that the machines call themselves. */
+  grantChildrenLater(to: HandlerFunction): void {
+    const executions = this.children.map(({ machine }) => executionsOf(this, machine.stateMachineName));
+    if (executions.length > 0) to.allowLater(allow(['states:DescribeExecution', 'states:StopExecution'], executions));
   }
 
   /**
@@ -120,13 +128,6 @@ export class Workflows extends Construct {
         answers.map((answer) => `states:SendTask${answer}`),
         ['*'],
       ),
-    );
-  }
-
-  #control(actions: readonly string[]): PolicyStatement {
-    return allow(
-      actions,
-      this.all.map(({ machine }) => executionsOf(this, machine.stateMachineName)),
     );
   }
 

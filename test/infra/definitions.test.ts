@@ -1,13 +1,12 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Maestro } from '../../infra/index.ts';
 import { checkDefinition } from '../../shared/compiler/check-definition/index.ts';
 import { substitute } from '../../shared/compiler/index.ts';
 import type { JsonObject } from '../../shared/json.ts';
-import { object, ofType, parseObject, type Resource, ROOT, type Synthesised, standard, synthesise } from './support.ts';
+import { object, ofType, parseObject, type Resource, ROOT, type Synthesised, standard, synthesise, temporaryFolder } from './support.ts';
 
 const validateAsl = createRequire(import.meta.url)('asl-validator') as (definition: unknown) => { isValid: boolean; errors: object[] };
 
@@ -142,7 +141,7 @@ function large(): Synthesised {
 }
 
 function writeLarge(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'maestro-large-'));
+  const folder = temporaryFolder();
   const steps = Array.from({ length: 40 }, (_, n) =>
     [
       `  - id: step_${n}`,

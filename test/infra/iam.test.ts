@@ -54,7 +54,12 @@ const JUSTIFIED: Justification[] = [
   ),
   ...each(['Ingress', 'Recorder'], ['states:DescribeExecution'], [...RUNS, ...UNDOS].map(executions), 'executions have names of their own'),
   ...each(['Starter'], ['states:DescribeExecution'], RUNS.map(executions), 'executions have names of their own'),
-  ...each(['Step'], ['states:DescribeExecution', 'states:StopExecution'], RUNS.map(executions), 'children of a run'),
+  ...each(
+    ['Step'],
+    ['states:DescribeExecution', 'states:StopExecution'],
+    ['notice/Machine', 'payment/Machine'].map(executions),
+    'children of a run',
+  ),
   ...each(
     ['Step'],
     ['secretsmanager:GetSecretValue'],

@@ -8,7 +8,8 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, it } from 'vitest';
 import { Maestro, type MaestroProps } from '../../infra/index.ts';
-import { list, object, ofType, standard, synthesise, type Template, WORKFLOWS } from './support.ts';
+import { statementsOf, tableOf } from './iam.ts';
+import { circlesOf, list, object, ofType, standard, synthesise, type Template, WORKFLOWS } from './support.ts';
 
 type Make = (stack: Stack) => Partial<MaestroProps>;
 
@@ -84,6 +85,25 @@ describe('a key of the caller', () => {
       'Step',
       'Stream',
     ]);
+  });
+});
+
+describe('everything at once', () => {
+  it('has no circle among its resources, and the step function may use the network', () => {
+    const { template } = synthesise({
+      build: (stack) => {
+        const network = { vpc: new Vpc(stack, 'Vpc', { maxAzs: 1 }) as IVpc };
+        const props = { network, encryptionKey: new Key(stack, 'Key'), allowDeploy: true, accountLogRole: true, env: { RATING: 'rating' } };
+        return [new Maestro(stack, 'Maestro', { workflows: WORKFLOWS, ...props })];
+      },
+    });
+    const step = tableOf(statementsOf(template)).filter((line) => line.startsWith('Maestro/Step/Role | identity') && line.includes('ec2:'));
+
+    expect(circlesOf(template)).toEqual([]);
+    expect(step.length).toBe(6);
+    expect(object(functionOf(template, 'Step')['VpcConfig'])).toMatchObject({ SubnetIds: [expect.anything()] });
+    expect(functionOf(template, 'Ingress')['VpcConfig']).toBeUndefined();
+    expect(environmentOf(template, 'Step')['MAESTRO_ALLOW_PRIVATE_ADDRESSES']).toBe('true');
   });
 });
 

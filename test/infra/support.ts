@@ -1,6 +1,6 @@
 // Synthesised templates, each variant once in a process. Nothing is bundled: no test that reads a template needs the code.
 
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack, Validations } from 'aws-cdk-lib';
@@ -69,7 +69,7 @@ export function withProps(props: Partial<MaestroProps>): NonNullable<Variant['bu
 
 /** @throws what the synth throws, findings of the packs included */
 export function synthesise({ flags = RECOMMENDED_FLAGS, checked = false, build = withProps({}) }: Variant = {}): Synthesised {
-  const folder = mkdtempSync(join(tmpdir(), 'maestro-synth-'));
+  const folder = temporaryFolder();
   const app = new App({ outdir: folder, context: { ...flags, ...CONTEXT } });
   if (checked) Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const stack = new Stack(app, 'Shop');
@@ -85,6 +85,18 @@ export function synthesise({ flags = RECOMMENDED_FLAGS, checked = false, build =
     acknowledged: acknowledgedIn(stack),
   };
 }
+
+/** A folder for as long as this process lives. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'maestro-infra-'));
+  folders.push(folder);
+  return folder;
+}
+
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 
 const known = new Map<string, Synthesised>();
 
@@ -145,6 +157,26 @@ export function referencesIn(value: Json | undefined): Set<string> {
     Object.values(at).forEach(walk);
   };
   walk(value);
+  return found;
+}
+
+/** CDK does not look for circles among resources of one stack; CloudFormation refuses them. */
+export function circlesOf({ resources }: Pick<Template, 'resources'>): string[] {
+  const edges = new Map(
+    Object.entries(resources).map(([id, { Properties, DependsOn }]) => [
+      id,
+      [...referencesIn(Properties), ...DependsOn].filter((to) => to in resources),
+    ]),
+  );
+  const done = new Set<string>();
+  const found: string[] = [];
+  const visit = (id: string, path: readonly string[]): void => {
+    if (path.includes(id)) found.push([...path.slice(path.indexOf(id)), id].join(' → '));
+    if (path.includes(id) || done.has(id)) return;
+    for (const to of edges.get(id) ?? []) visit(to, [...path, id]);
+    done.add(id);
+  };
+  for (const id of edges.keys()) visit(id, []);
   return found;
 }
 

@@ -1,13 +1,12 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ofType, ROOT, readTemplate } from './support.ts';
+import { ofType, ROOT, readTemplate, temporaryFolder } from './support.ts';
 
 /** `list` makes the template as `synth` does, without the bundles. As a shell that never heard of AWS, behind a proxy that leads nowhere. */
 function cdk(...args: string[]): SpawnSyncReturns<string> & { out: string } {
-  const out = mkdtempSync(join(tmpdir(), 'maestro-cdk-'));
+  const out = temporaryFolder();
   const env: NodeJS.ProcessEnv = {
     HOME: out,
     PATH: [join(ROOT, 'node_modules', '.bin'), dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Maestro } from '../../infra/index.ts';
 import {
+  circlesOf,
   list,
   object,
   ofType,
@@ -280,25 +281,6 @@ function methodsOf(template: Template) {
     auth: Properties['AuthorizationType'],
     integration: object(Properties['Integration']),
   }));
-}
-
-function circlesOf({ resources }: Template): string[] {
-  const edges = new Map(
-    Object.entries(resources).map(([id, { Properties, DependsOn }]) => [
-      id,
-      [...referencesIn(Properties), ...DependsOn].filter((to) => to in resources),
-    ]),
-  );
-  const done = new Set<string>();
-  const found: string[] = [];
-  const visit = (id: string, path: readonly string[]): void => {
-    if (path.includes(id)) found.push([...path.slice(path.indexOf(id)), id].join(' → '));
-    if (path.includes(id) || done.has(id)) return;
-    for (const to of edges.get(id) ?? []) visit(to, [...path, id]);
-    done.add(id);
-  };
-  for (const id of edges.keys()) visit(id, []);
-  return found;
 }
 
 /** Of the metric, or of all metrics of an expression. */
