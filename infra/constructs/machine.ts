@@ -1,4 +1,4 @@
-// One state machine: its role, its log group, a version for each revision and the alias that leads to the newest.
+// One state machine: its role, a version for each revision and the alias that leads to the newest.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,14 +38,12 @@ export interface MachineProps {
   readonly values: { readonly [placeholder: string]: string };
   readonly role: Role;
   readonly express: boolean;
-  readonly logRetention: RetentionDays;
+  /** Of all machines: a group for each would be two more of the 500 resources of a stack for every workflow. */
+  readonly logs: LogGroup;
 }
 
 /** @param scope of this machine alone */
-export function createMachine(
-  scope: Construct,
-  { text, values, role, express, logRetention }: MachineProps,
-): Pick<Machine, 'machine' | 'live'> {
+export function createMachine(scope: Construct, { text, values, role, express, logs }: MachineProps): Pick<Machine, 'machine' | 'live'> {
   const make = (definitionBody: DefinitionBody): StateMachine =>
     new StateMachine(scope, 'Machine', {
       definitionBody,
@@ -53,7 +51,7 @@ export function createMachine(
       stateMachineType: express ? StateMachineType.EXPRESS : StateMachineType.STANDARD,
       role,
       tracingEnabled: true,
-      logs: { destination: executionLogs(scope, logRetention), level: LogLevel.ALL, includeExecutionData: false },
+      logs: { destination: logs, level: LogLevel.ALL, includeExecutionData: false },
     });
   const machine =
     Buffer.byteLength(text) <= MAX_INLINE_BYTES
@@ -97,7 +95,7 @@ export function machineRole(scope: Construct): Role {
 }
 
 /** The prefix keeps the account's one resource policy of log delivery from growing with every group. */
-function executionLogs(scope: Construct, retention: RetentionDays): LogGroup {
+export function executionLogs(scope: Construct, retention: RetentionDays): LogGroup {
   const name = Names.uniqueResourceName(scope, { maxLength: 200, separator: '-', allowedSpecialCharacters: '-_' });
   return new LogGroup(scope, 'Logs', { logGroupName: `/aws/vendedlogs/states/${name}`, retention, removalPolicy: RemovalPolicy.DESTROY });
 }

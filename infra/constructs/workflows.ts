@@ -7,7 +7,7 @@
 
 import { Stack } from 'aws-cdk-lib';
 import type { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
@@ -18,7 +18,16 @@ import { ENV, type WorkflowParameter } from '../../shared/protocol/environment.t
 import { conditionalSteps, didYouMean } from '../../shared/workflow/index.ts';
 import type { CompiledWorkflow } from '../compile-workflows.ts';
 import type { HandlerFunction } from './handler-function.ts';
-import { createMachine, type Machine, machineArn, machineRole, nestedStatements, startStatement, withTemporaryFile } from './machine.ts';
+import {
+  createMachine,
+  executionLogs,
+  type Machine,
+  machineArn,
+  machineRole,
+  nestedStatements,
+  startStatement,
+  withTemporaryFile,
+} from './machine.ts';
 import { allow, executionsOf } from './policies.ts';
 
 const PLACEHOLDER = /\$\{([A-Za-z0-9]+)\}/g;
@@ -48,10 +57,12 @@ export class Workflows extends Construct {
   readonly #deployed = new Map<string, DeployedWorkflow>();
   readonly #manifest: Asset;
   readonly #path: string;
+  readonly #logs: LogGroup;
 
   constructor(scope: Construct, id: string, props: WorkflowsProps) {
     super(scope, id);
     this.#path = props.path;
+    this.#logs = executionLogs(this, props.logRetention);
     for (const source of childrenFirst(props.compiled)) this.#deploy(source, props);
     this.#manifest = withTemporaryFile('manifest.json', manifestOf(props.compiled), (path) => new Asset(this, 'Manifest', { path }));
   }
@@ -171,7 +182,7 @@ export class Workflows extends Construct {
       values[placeholder] = value;
       if (starts) nested.push(starts);
     }
-    return { ...createMachine(inner, { text, values, role, express, logRetention: props.logRetention }), role, nested };
+    return { ...createMachine(inner, { text, values, role, express, logs: this.#logs }), role, nested };
   }
 
   /** The text in the place of a placeholder, and the right to use what it names. */

@@ -6,7 +6,18 @@ import { Maestro } from '../../infra/index.ts';
 import { checkDefinition } from '../../shared/compiler/check-definition/index.ts';
 import { substitute } from '../../shared/compiler/index.ts';
 import type { JsonObject } from '../../shared/json.ts';
-import { object, ofType, parseObject, type Resource, ROOT, type Synthesised, standard, synthesise, temporaryFolder } from './support.ts';
+import {
+  object,
+  ofType,
+  parseObject,
+  type Resource,
+  ROOT,
+  referencesIn,
+  type Synthesised,
+  standard,
+  synthesise,
+  temporaryFolder,
+} from './support.ts';
 
 const validateAsl = createRequire(import.meta.url)('asl-validator') as (definition: unknown) => { isValid: boolean; errors: object[] };
 
@@ -69,9 +80,8 @@ describe('a state machine', () => {
     const { template } = standard();
     for (const [, { Properties, path }] of ofType(template, 'AWS::StepFunctions::StateMachine')) {
       const logging = object(Properties['LoggingConfiguration']);
-      const [group = ''] = Object.values(template.resources).flatMap(({ Properties: own, path: at }) =>
-        at === path.replace(/Machine$/, 'Logs') ? [String(own['LogGroupName'])] : [],
-      );
+      const [id = ''] = [...referencesIn(logging)];
+      const group = template.resources[id]?.Properties['LogGroupName'];
       expect(group, path).toMatch(/^\/aws\/vendedlogs\/states\//);
       expect(logging, path).toMatchObject({ Level: 'ALL', IncludeExecutionData: false });
       expect(Properties['TracingConfiguration']).toEqual({ Enabled: true });
