@@ -1,6 +1,15 @@
 // The look at every run that has not ended, once a minute: events are best effort, records are not.
 
-import { asRun, ensureEndEvent, isFinal, leaveList, listOpenRuns, type RunRecord, runRecordKey } from '../../shared/runs/index.ts';
+import {
+  asRun,
+  ensureEndEvent,
+  isEntryOf,
+  isFinal,
+  leaveList,
+  listOpenRuns,
+  type RunRecord,
+  runRecordKey,
+} from '../../shared/runs/index.ts';
 import type { ExecutionStatusChange } from './recorder.ts';
 import { claim, proceed, type Recovery, settleRun } from './recovery.ts';
 
@@ -32,7 +41,8 @@ export async function sweepRuns(
     try {
       if (!entry.run) {
         if (nowMs - entry.createdAtMs > ORPHAN_MS) await runs.store.delete(entry.key);
-      } else if (await sweepRun(recovery, entry.run, nowMs, record)) recovered.push(entry.run.id);
+      } else if (!isEntryOf(entry.key.sk, entry.run)) await runs.store.delete(entry.key);
+      else if (await sweepRun(recovery, entry.run, nowMs, record)) recovered.push(entry.run.id);
     } catch (error) {
       failures.push(error);
     }

@@ -30,7 +30,7 @@ export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './k
 export { needsError, resolveLate } from './late.ts';
 export { noteLate } from './late-step.ts';
 export { listEvents } from './list-events.ts';
-export { type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
+export { isEntryOf, type ListRunsOptions, listOpenRuns, listRuns, type RunPage } from './list-runs.ts';
 export { leaveList, reopenList } from './open-list.ts';
 export { type Owed, owed } from './owed.ts';
 export {

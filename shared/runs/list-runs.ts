@@ -55,7 +55,7 @@ export async function listRuns(runs: Runs, options: ListRunsOptions = {}): Promi
       if (options.sinceMs !== undefined && sk < listSk(options.sinceMs, '')) return { runs: found };
       before = sk;
       const record = records.get(id);
-      if (record && tenantOf(record) === tenant && matches(record, options)) found.push(record);
+      if (record && isEntryOf(sk, record) && tenantOf(record) === tenant && matches(record, options)) found.push(record);
       if (found.length === limit) return { runs: found, cursor: sk };
     }
     if (page.length < BATCH) return { runs: found };
@@ -105,6 +105,11 @@ async function readRecords(runs: Runs, ids: string[]): Promise<Map<string, RunRe
     records.set(record.id, record);
   }
   return records;
+}
+
+/** An entry of another time was made by who died before the record, which was then made again. */
+export function isEntryOf(sk: string, { createdAtMs, id }: RunRecord): boolean {
+  return sk === listSk(createdAtMs, id);
 }
 
 function matches(record: RunRecord, { status, workflow }: ListRunsOptions): boolean {

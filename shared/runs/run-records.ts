@@ -87,6 +87,8 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
   // On the list first: a run whose maker dies half way is still found by the sweep.
   const open = { pk: openRunsPartition(shard), sk: listSk(now, id) };
   const opened = await store.put(open, listed, { absent: true }, expiresAt);
+  // And by people. An entry whose record never came, or came with another time, is passed over.
+  await store.put({ pk: allRunsPartition(shard, record.tenant ?? DEFAULT_TENANT), sk: open.sk }, listed, undefined, expiresAt);
   // So is what finds it: a record that is there already is never completed, so nothing that an undo needs may come after it.
   if (key && needsLookup(key)) await store.put(executionKey(key.execution, key.startMs), { id }, undefined, expiresAt);
   if (parent) await tellParent(runs, id, made.workflow, parent, made.link?.undo);
@@ -97,7 +99,6 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
     return key ? startQueued(runs, key, made) : other;
   }
   const run = asRun(record);
-  await store.put({ pk: allRunsPartition(shard, tenantOf(run)), sk: listSk(now, id) }, listed, undefined, expiresAt);
   runs.begin(id);
   if (made.jobId !== undefined && made.attempt === undefined)
     await runs.append(id, 'job.created', { workflow: made.workflow }, record.deadlineMs);
@@ -203,8 +204,10 @@ function factsOf(made: NewRun): JsonObject {
   return facts;
 }
 
-function newRecord(id: string, key: RunKey | undefined, made: NewRun, now: number): JsonObject & { deadlineMs?: number } {
-  const record: JsonObject & { deadlineMs?: number } = {
+type NewRecord = JsonObject & { deadlineMs?: number; tenant?: string };
+
+function newRecord(id: string, key: RunKey | undefined, made: NewRun, now: number): NewRecord {
+  const record: NewRecord = {
     id,
     execution: key?.execution ?? null,
     startTime: key?.startTime ?? null,
