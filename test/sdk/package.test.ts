@@ -1,7 +1,7 @@
 // The package as a stranger gets it: packed, installed in a folder of its own, imported, type-checked and bundled.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
@@ -82,6 +82,30 @@ console.log(data.run_id, types.join(' '));
 
   expect(await promise).toBe(`${RUN_ID} run.started run.completed\n`);
   await service.close();
+});
+
+it('answers a checkpoint with the program of the quick start', async () => {
+  const guide = readFileSync(join(ROOT, 'docs', 'quick-start.md'), 'utf8');
+  const [, program = ''] = /```js\n([\s\S]*?)```/.exec(guide) ?? [];
+  const waiting = envelope('waiting_checkpoint');
+  const pending = { ...waiting.data, pending_checkpoint: { id: 'chk_1' } };
+  const service = await startService(json(200, { ...waiting, data: pending }), json(200, envelope('running')));
+  writeFileSync(join(project, 'answer.mjs'), program.replace('http://127.0.0.1:8080', service.url));
+
+  const child = spawn(NODE, ['answer.mjs', RUN_ID], { cwd: project, stdio: 'inherit', env: { ...process.env, MAESTRO_API_KEY: 'mk_x' } });
+  const status = await new Promise((resolve) => child.on('close', resolve));
+
+  expect(status).toBe(0);
+  expect(service.asked.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    `GET /api/v2/orchestrate/run/${RUN_ID}`,
+    `POST /api/v2/orchestrate/run/${RUN_ID}/checkpoints/chk_1`,
+  ]);
+  expect(JSON.parse(service.asked[1]?.body ?? '')).toEqual({ decision: 'edit', amount: 200 });
+  await service.close();
+});
+
+it('is what a file in the clone imports by its name', () => {
+  expect(realpathSync(join(ROOT, 'node_modules', '@maestro', 'sdk'))).toBe(realpathSync(join(ROOT, 'sdk')));
 });
 
 it('is typed: a user’s file passes, and one that misuses it does not', () => {
