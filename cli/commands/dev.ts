@@ -1,4 +1,5 @@
 import type { Runtime } from '../../local/runtime/index.ts';
+import { ENV } from '../../shared/protocol/environment.ts';
 import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openData, STORAGE_OPTIONS, told } from '../data-folder.ts';
@@ -23,7 +24,11 @@ const spec: CommandSpec = {
       value: 'PORT',
       help: `port of the Step Functions API (default ${DEFAULT_SFN_PORT}, or a free one with --port 0)`,
     },
-    { name: 'host', value: 'ADDRESS', help: `address to listen at (default ${DEFAULT_HOST}: only this machine)` },
+    {
+      name: 'host',
+      value: 'ADDRESS',
+      help: `address of the API (default ${DEFAULT_HOST}: only this machine, as the Step Functions API always is)`,
+    },
     { name: 'lambda-endpoint', value: 'URL', help: "a Lambda Invoke API for functions that are not maestro's own" },
     ...STORAGE_OPTIONS,
   ],
@@ -32,7 +37,8 @@ const spec: CommandSpec = {
     'the AWS Step Functions API, so that the AWS CLI and SDKs work with `--endpoint-url`. Workflow files are compiled again whenever they',
     'are saved; FILE may be a folder (default: this one). Runs that an earlier process left go on. The first API key is printed and kept',
     'in the data folder, where `maestro run`, `get`, `events` and the others find it. Ctrl-C drains: calls in flight end and are',
-    'recorded; everything else goes on at the next start.',
+    'recorded; everything else goes on at the next start. $MAESTRO_API_URL is where services reach the API to answer callbacks, if that is',
+    'not the address it listens at.',
   ].join('\n'),
   examples: [
     'maestro dev workflows/',
@@ -50,12 +56,13 @@ async function run(args: Arguments, io: Io): Promise<number> {
   const folder = dataFolder(args, io);
   const log = createDevLog(io, args.flag('json'));
   const urls: { [name: string]: string } = {};
+  const reachedAt = io.env[ENV.apiUrl]?.replace(/\/+$/, '');
   const opened = await openData(args, io, {
     command: spec.name,
     role: 'dev',
     urls,
     lambdaEndpoint: args.text('lambda-endpoint'),
-    callbackUrl: (token) => `${urls['api']}/api/v2/callbacks/${encodeURIComponent(token)}`,
+    callbackUrl: (token) => `${reachedAt ?? urls['api']}/api/v2/callbacks/${encodeURIComponent(token)}`,
     onRunEvent: (runId, event) => log.event(runId, event),
     onProblem: (error) => log.problem(error.message),
   });

@@ -130,6 +130,24 @@ describe('an execution that is stopped past Maestro', () => {
   });
 });
 
+describe('a callback', () => {
+  test('is asked for at the address at which services reach the API, where that is another', async () => {
+    const services = await startServices();
+    try {
+      for (const [name, text] of Object.entries(workflowFiles(services.url))) writeFileSync(join(home.path, name), text);
+      dev = await startDev({ folder: home.path, env: { MAESTRO_API_URL: 'https://tunnel.example/' } });
+      const maestro = new Maestro({ baseUrl: dev.url, apiKey: dev.apiKey });
+      await maestro.orchestrate.run({ workflow: 'e2e_callback', input: { tag: 't' }, mode: 'async' });
+
+      const { callbackUrl } = await services.arrived('t', 'later');
+
+      expect(callbackUrl).toMatch(/^https:\/\/tunnel\.example\/api\/v2\/callbacks\/run_/);
+    } finally {
+      await services.close();
+    }
+  });
+});
+
 describe('workflows', () => {
   test('one that was deployed is there after a restart, and one that was removed is not', async () => {
     const before = await start();

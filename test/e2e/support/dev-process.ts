@@ -30,16 +30,18 @@ export interface DevOptions {
   /** Holds the workflows, and the data in `.maestro`. */
   folder: string;
   durability?: 'power' | 'process';
+  /** Added to this process's environment. */
+  env?: { [name: string]: string };
 }
 
 /** Starts it on free ports, and resolves when it is ready. @throws Error with what it said when it ends before that */
-export async function startDev({ folder, durability = 'process' }: DevOptions): Promise<DevProcess> {
+export async function startDev({ folder, durability = 'process', env = {} }: DevOptions): Promise<DevProcess> {
   if (!existsSync(join(ROOT, 'dist', 'cli.js')))
     throw new Error('dist/ is missing: these tests run the built command; run `npm run build` first');
   const child = spawn(NODE, [LAUNCHER, 'dev', '.', '--port', '0', '--json', '--durability', durability], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', ...env },
   });
   let err = '';
   let out = '';
