@@ -52,7 +52,7 @@ async function execute(name: string, input?: object): Promise<Ended> {
     },
   };
   const exit = await run(['execute', file, '--input', given, '--data', join(folder, 'data'), '--json'], io);
-  const { status, output, error } = JSON.parse(said.join(''));
+  const { status, output, error } = JSON.parse(said.join('')).data;
   return { exit, status, output, failedAt: error?.step ?? null };
 }
 
