@@ -240,5 +240,7 @@ function hintForSyntax(code: string, text: string, offset: number): string | und
   if (code === 'TAB_AS_INDENT') return 'indent with spaces';
   if (code === 'BLOCK_AS_IMPLICIT_KEY') return 'put a value that holds ": " in quotes';
   const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, (text.indexOf('\n', offset) + 1 || text.length + 1) - 1);
-  return /:\s*[^"'\s].*\{\{/.test(line) ? 'put a value that holds {{ … }} in quotes' : undefined;
+  // In two parts: one pattern for both would look for the braces again behind every colon of a line, which may be as long as the file.
+  const unquoted = /:\s*[^"'\s]/.test(line.slice(0, Math.max(line.lastIndexOf('{{'), 0)));
+  return unquoted ? 'put a value that holds {{ … }} in quotes' : undefined;
 }

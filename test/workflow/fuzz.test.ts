@@ -157,6 +157,7 @@ describe('any text gives diagnostics and nothing else', () => {
   test.each([
     ['brackets', '['.repeat(100_000)],
     ['dashes', '- '.repeat(20_000)],
+    ['open maps', `name: w\nsteps: ${'{a: '.repeat(20_000)}`],
     ['quotes', '"'.repeat(50_000)],
     ['anchors', `a: ${'&a '.repeat(50_000)}`],
     ['keys', Array.from({ length: 20_000 }, (_, n) => `k${n}: 1`).join('\n')],
