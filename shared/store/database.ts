@@ -9,7 +9,12 @@
 //   D5. Who collects a turn's rows and writes them at its end does that in a `beforeCommit` hook, inside the transaction; a `write`
 //       when the first row is collected makes sure that there is one.
 
+import { chmodSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+
+const IN_MEMORY = ':memory:';
+/** SQLite's files beside it get the same. */
+const OWNER_ONLY = 0o600;
 
 /** `power`: survives power loss (synchronous=FULL). `process`: survives kill -9 (NORMAL, no fsync per commit). */
 export type Durability = 'power' | 'process';
@@ -43,6 +48,8 @@ export interface Database {
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const sqlite = new DatabaseSync(options.path);
+  // Whose folder it is in may be open to others: what runs were given is not.
+  if (options.path !== IN_MEMORY) chmodSync(options.path, OWNER_ONLY);
   sqlite.exec(
     `PRAGMA journal_mode=WAL; PRAGMA synchronous=${options.durability === 'process' ? 'NORMAL' : 'FULL'}; PRAGMA busy_timeout=0; PRAGMA wal_autocheckpoint=4000`,
   );

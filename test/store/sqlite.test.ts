@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -14,7 +14,21 @@ afterAll(() => {
 
 storeContract('sqlite, which knows what it wrote', () => createSqliteStore(database));
 
+/** Permissions of whoever is not the owner. */
+const othersMay = (path: string): number => statSync(path).mode & 0o077;
+
 describe('sqlite store', () => {
+  it('is for its owner alone, whoever may read the folder', async () => {
+    const opened = openDatabase({ path: join(folder, 'own.db') });
+    await createSqliteStore(opened).put({ pk: 'p', sk: 'a' }, { n: 1 });
+    await opened.committed();
+
+    const files = readdirSync(folder).filter((name) => name.startsWith('own.db'));
+    expect(files).toContain('own.db-wal');
+    expect(files.map((name) => othersMay(join(folder, name)))).toEqual(files.map(() => 0));
+    opened.close();
+  });
+
   it('finds in a new process what an earlier one wrote', async () => {
     const path = join(folder, 'a.db');
     const first = openDatabase({ path });
@@ -66,6 +80,13 @@ describe('sqlite store', () => {
 });
 
 describe('folder blobs', () => {
+  it('are for their owner alone', async () => {
+    const own = join(folder, 'own-blobs');
+    await createFolderBlobs(own).put('run/large', new Uint8Array([1]));
+
+    expect([own, join(own, 'run'), join(own, 'run', 'large')].map(othersMay)).toEqual([0, 0, 0]);
+  });
+
   it('gives back what was put, undefined for what was not, and leaves no half files', async () => {
     const blobs = createFolderBlobs(join(folder, 'blobs'));
     const bytes = new TextEncoder().encode('{"a":"ü"}');

@@ -19,7 +19,7 @@ export function createFolderBlobs(folder: string): Blobs {
   return {
     async put(key, bytes) {
       const file = path(key);
-      await mkdir(dirname(file), { recursive: true });
+      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
       const temporary = `${file}.${process.pid}.${writes++}.tmp`;
       try {
         await writeSynced(temporary, bytes);
@@ -42,7 +42,7 @@ export function createFolderBlobs(folder: string): Blobs {
 }
 
 async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(file, 'wx');
+  const handle = await open(file, 'wx', 0o600);
   try {
     await handle.writeFile(bytes);
     await handle.sync();
