@@ -30,8 +30,10 @@ export interface DevServerOptions {
   /** Filled in: `api` and `step_functions`. */
   urls: { [name: string]: string };
   dataFolder: string | null;
+  /** Of the API. */
   host: string;
   port: number;
+  /** On loopback, whatever the API's address is: nobody is asked for a key there. */
   sfnPort: number;
   /** Workflow files, or folders of them. */
   files: readonly string[];
@@ -68,8 +70,8 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     );
     opened.push({ close: () => front.close(0) });
     urls['api'] = front.url;
-    const endpoint = await listen('the Step Functions API', '--sfn-port', host, options.sfnPort, () =>
-      createEndpoint({ engine: runtime.engine, host, port: options.sfnPort, onError }),
+    const endpoint = await listen('the Step Functions API', '--sfn-port', '127.0.0.1', options.sfnPort, () =>
+      createEndpoint({ engine: runtime.engine, port: options.sfnPort, onError }),
     );
     opened.push(endpoint);
     urls['step_functions'] = endpoint.url;

@@ -1,7 +1,10 @@
 // The Step Functions wire API (AWS JSON 1.0) on a local port.
 //
 // Owns: HTTP, body limits, error names. Does not own: what an operation does (`operations.ts`, the engine).
-// Signatures are not checked: the endpoint is for this machine.
+//
+//   E1. Signatures are not checked, so it listens on loopback only, whatever address the API has.
+//   E2. A web page reaches it as little as another machine: what it sends of itself carries no `x-amz-target`, which a browser asks leave for
+//       and gets none; and a page whose own name was made to point here (DNS rebinding) names that in `Host`.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,11 +15,12 @@ import { OPERATIONS } from './operations.ts';
 /** AWS: 1 MB per request; a definition of 1 MB grows when it is put into JSON. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 const TARGET = /^AWSStepFunctions\.(\w+)$/;
+const HOST = '127.0.0.1';
+/** An address or a name that no DNS server answers for (RFC 6761, section 6.3); SDKs put `sync-` before it for StartSyncExecution. */
+const OWN_NAME = /^(sync-)?(localhost|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
 
 export interface EndpointOptions {
   engine: Engine;
-  /** Default 127.0.0.1. */
-  host?: string;
   /** Default 8083; 0 takes a free one. */
   port?: number;
   /** Request ids. Default: a running number. */
@@ -33,7 +37,6 @@ export interface Endpoint {
 
 /** Answers requests with the engine. Rejects when the port cannot be bound. */
 export async function createEndpoint(options: EndpointOptions): Promise<Endpoint> {
-  const host = options.host ?? '127.0.0.1';
   let count = 0;
   const requestId = options.requestId ?? (() => `local-${++count}`);
   const server = createServer((request, response) => {
@@ -45,10 +48,10 @@ export async function createEndpoint(options: EndpointOptions): Promise<Endpoint
   // Clients keep connections alive; one that is slow to send its headers is not waited for.
   server.keepAliveTimeout = 60_000;
   server.headersTimeout = 65_000;
-  await listen(server, host, options.port ?? 8083);
+  await listen(server, options.port ?? 8083);
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: `http://${HOST}:${port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -59,7 +62,10 @@ export async function createEndpoint(options: EndpointOptions): Promise<Endpoint
 
 /** A refusal by the protocol, before any operation. */
 class ProtocolError extends Error {
-  constructor(name: 'SerializationException' | 'UnknownOperationException' | 'ValidationException', message: string) {
+  constructor(
+    name: 'AccessDeniedException' | 'SerializationException' | 'UnknownOperationException' | 'ValidationException',
+    message: string,
+  ) {
     super(message);
     this.name = name;
   }
@@ -67,6 +73,8 @@ class ProtocolError extends Error {
 
 async function handle(request: IncomingMessage, { engine }: EndpointOptions): Promise<unknown> {
   const text = await readBody(request);
+  if (!OWN_NAME.test(request.headers.host ?? ''))
+    throw new ProtocolError('AccessDeniedException', 'The host is not an address of this machine; use http://127.0.0.1 and the port');
   const header = request.headers['x-amz-target'];
   const name = TARGET.exec(typeof header === 'string' ? header : '')?.[1];
   const run = request.method === 'POST' && name !== undefined ? OPERATIONS.get(name) : undefined;
@@ -133,10 +141,10 @@ function send(response: ServerResponse, status: number, body: unknown, id: strin
   response.end(bytes);
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen(port, HOST, () => {
       server.off('error', reject);
       resolve();
     });

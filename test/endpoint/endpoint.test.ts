@@ -1,5 +1,6 @@
 // The wire API, through the real client and by hand.
 
+import { request } from 'node:http';
 import {
   CreateStateMachineCommand,
   DeleteStateMachineCommand,
@@ -224,6 +225,29 @@ describe('task tokens', () => {
     await expect(client.send(new SendTaskSuccessCommand({ taskToken: one, output: '{}' }))).rejects.toMatchObject({ name: 'TaskTimedOut' });
     await expect(client.send(new SendTaskSuccessCommand({ taskToken: 'x', output: '{}' }))).rejects.toMatchObject({ name: 'InvalidToken' });
   });
+});
+
+describe('a request that names another host', () => {
+  /** `fetch` does not let a request name another host than it goes to. */
+  const listWith = (host: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const headers = { host, 'x-amz-target': 'AWSStepFunctions.ListStateMachines' };
+      request(endpoint.url, { method: 'POST', headers }, (response) => {
+        response.resume().on('end', () => resolve(response.statusCode ?? 0));
+      })
+        .on('error', reject)
+        .end('{}');
+    });
+
+  it.each(['evil.example', 'evil.example:8083', 'localhost.evil.example', '127.0.0.1.evil.example', 'sync-evil.example'])(
+    '%s: is refused, for it can be from a web page whose name was made to point here',
+    async (host) => expect(await listWith(host)).toBe(400),
+  );
+
+  it.each(['localhost', 'LOCALHOST:8083', '127.0.0.1:8083', '[::1]:8083', 'sync-localhost:8083', 'sync-127.0.0.1:8083'])(
+    '%s: is answered',
+    async (host) => expect(await listWith(host)).toBe(200),
+  );
 });
 
 describe('malformed requests', () => {
