@@ -130,7 +130,7 @@ function principalFaults({ holder, kind, principals, conditions }: Statement): s
     const isService = principal.endsWith('.amazonaws.com');
     if (!isService || (kind === 'trust' && principal === 'lambda.amazonaws.com')) return [];
     const narrowed = conditions.some((condition) => /aws:SourceA(rn|ccount)/.test(condition));
-    return narrowed || holder.endsWith('Api/LogRole') ? [] : [`${holder}: ${principal} for any account`];
+    return narrowed ? [] : [`${holder}: ${principal} for any account`];
   });
 }
 
