@@ -3,7 +3,8 @@
 // Owns: sockets, sizes, time limits, backpressure. Does not own: routes, authentication, the meaning of anything.
 //
 //   F1. Whatever a client sends, the process goes on: an error ends at most its own connection.
-//   F2. A client that goes away aborts its request's signal; one that reads slowly slows only its own stream.
+//   F2. A client that goes away aborts its request's signal; one that reads slowly slows only its own stream, and one that does not read at
+//       all is gone after a while.
 //   F3. `close` takes no new request, and lets those that are under way be answered for as long as it is told.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -22,6 +23,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const TIMEOUT_CHECK_MS = 2_000;
 /** ms that a connection without a request is kept: longer than clients keep theirs, so that none is closed in their hands. */
 const KEEP_ALIVE_MS = 75_000;
+/** ms in which nothing moves on a connection while a request is answered: streams have a beat, nothing else takes so long. */
+const IDLE_MS = 60_000;
 /** ms in which a client that sends too much can take its answer, before the connection is cut. */
 const LINGER_MS = 500;
 
@@ -40,6 +43,8 @@ export interface FrontOptions {
   clock: Clock;
   /** A new request's id, `req_…`. */
   requestId(): string;
+  /** Longest time in which no byte moves while a request is answered, ms; default a minute. */
+  idleMs?: number;
   /** Told of what should not have happened. */
   onError(error: unknown): void;
 }
@@ -62,12 +67,16 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
+      // Node's own refusal has no body.
+      requireHostHeader: false,
     },
     take,
   );
 
   function take(request: IncomingMessage, response: ServerResponse): void {
     const requestId = options.requestId();
+    if (request.headers.host === undefined && request.httpVersion !== '1.0')
+      return refuse(response, 'bad_request', 'header host: it is missing; expected it once', requestId);
     // While closing, a connection has no further use once it is answered.
     response.on('close', () => closing && setImmediate(() => server.closeIdleConnections()));
     answer(options, request, response, requestId).catch((error: unknown) => {
@@ -82,9 +91,9 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     if (Number(request.headers['content-length'] ?? 0) <= MAX_BODY_BYTES) response.writeContinue();
     take(request, response);
   });
-  // Nothing here speaks another protocol.
-  server.on('upgrade', (_request, socket) => socket.destroy());
-  server.on('connect', (_request, socket) => socket.destroy());
+  // What else a client may expect is for us to ignore (RFC 9110, section 10.1.1).
+  server.on('checkExpectation', take);
+  server.setTimeout(options.idleMs ?? IDLE_MS);
   await listen(server, host, port);
   server.on('error', options.onError);
   const address = server.address();
@@ -138,7 +147,9 @@ async function answer(options: FrontOptions, request: IncomingMessage, response:
   const answered = await options.handle(event, { signal: gone.signal });
   if (typeof answered.body === 'string') {
     const bytes = Buffer.from(answered.body);
-    response.writeHead(answered.statusCode, { ...answered.headers, 'content-length': bytes.length });
+    // A length where there is no body would be another answer's (RFC 9110, section 8.6).
+    const bodiless = request.method === 'HEAD' || answered.statusCode === 204;
+    response.writeHead(answered.statusCode, { ...answered.headers, ...(bodiless ? {} : { 'content-length': bytes.length }) });
     response.end(bytes);
   } else {
     response.writeHead(answered.statusCode, answered.headers);

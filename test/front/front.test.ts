@@ -16,9 +16,10 @@ afterEach(async () => {
   errors.length = 0;
 });
 
-async function start(handle: FrontOptions['handle']): Promise<Front> {
+async function start(handle: FrontOptions['handle'], options: Pick<FrontOptions, 'idleMs'> = {}): Promise<Front> {
   let count = 0;
   front = await startFront({
+    ...options,
     handle,
     host: '127.0.0.1',
     port: 0,
@@ -184,6 +185,46 @@ describe('bytes of any kind', () => {
   });
 });
 
+describe('a client with habits of its own', () => {
+  test('that offers another protocol is answered in this one, as curl --http2 and Java expect', async () => {
+    await start(echo);
+
+    for (const protocol of ['h2c', 'websocket'])
+      expect(await raw(`GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\nupgrade: ${protocol}\r\n\r\n`)).toMatch(
+        /^HTTP\/1\.1 200 /,
+      );
+  });
+
+  test('that expects what nobody knows is answered as if it had not', async () => {
+    await start(echo);
+
+    const answer = await raw('POST / HTTP/1.1\r\nhost: x\r\nexpect: wonders\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}');
+
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('that names no host is refused with the error envelope, unless it speaks HTTP/1.0', async () => {
+    await start(echo);
+
+    const refused = await raw('GET / HTTP/1.1\r\nconnection: close\r\n\r\n');
+
+    expect(refused).toMatch(/^HTTP\/1\.1 400 /);
+    expect(refused).toContain('"code":"bad_request"');
+    expect(await raw('GET / HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('that asks for no body is told no length of one', async () => {
+    await start(async () => ({ statusCode: 200, headers: {}, body: '' }));
+    expect((await raw('HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).toLowerCase()).not.toContain('content-length');
+    await front?.close(0);
+
+    await start(async () => ({ statusCode: 204, headers: {}, body: '' }));
+    const empty = (await raw('DELETE / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).toLowerCase();
+    expect(empty).not.toContain('content-length');
+    expect(empty).not.toContain('transfer-encoding');
+  });
+});
+
 describe('answers', () => {
   test('a handler that throws is a 500 that tells nothing of it, and the server goes on', async () => {
     let calls = 0;
@@ -269,6 +310,53 @@ describe('answers', () => {
     expect(made).toBeGreaterThan(0);
     expect(made).toBeLessThan(1_000);
     socket.destroy();
+  });
+});
+
+describe('a client that stands still', () => {
+  /** Streams for as long as somebody reads. Resolves for each request whose client is found to be gone. */
+  function endless(): { handle: FrontOptions['handle']; gone: Promise<unknown>[]; taken: (count: number) => Promise<void> } {
+    const gone: Promise<unknown>[] = [];
+    let told = (): void => {};
+    return {
+      gone,
+      taken: async (count) => {
+        while (gone.length < count) await new Promise<void>((resolve) => (told = resolve));
+      },
+      handle: async (_event, { signal }) => {
+        gone.push(once(signal, 'abort'));
+        told();
+        const body = (async function* () {
+          while (!signal.aborted) yield 'x'.repeat(65_536);
+        })();
+        return { statusCode: 200, headers: {}, body };
+      },
+    };
+  }
+
+  test('and does not take what it asked for is cut off', async () => {
+    const { handle, gone, taken } = endless();
+    await start(handle, { idleMs: 100 });
+    const socket = connect(front?.port ?? 0, '127.0.0.1');
+    socket.pause();
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await taken(1);
+
+    await gone[0];
+    socket.destroy();
+  });
+
+  test('with many requests on one connection leaves none behind', async () => {
+    const { handle, gone, taken } = endless();
+    await start(handle, { idleMs: 100 });
+    const socket = connect(front?.port ?? 0, '127.0.0.1');
+    socket.pause();
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(5));
+    await taken(5);
+    socket.destroy();
+
+    await Promise.all(gone);
+    expect(errors).toEqual([]);
   });
 });
 
