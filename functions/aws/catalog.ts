@@ -2,7 +2,8 @@
 //
 //   C1. The manifest is an asset named by its content: read once per process. Parameters are read again every minute.
 //   C2. A name that is not there may have been deployed a moment ago: then they are read again at once, but not more often than every few seconds.
-//   C3. A workflow is there when it is in both. What the API deployed is in the table instead (`deployments.ts`); what it removed is only known by
+//   C3. Where they cannot be read, what was read before stands; that a name is not there is said only after reading.
+//   C4. A workflow is there when it is in both. What the API deployed is in the table instead (`deployments.ts`); what it removed is only known by
 //       its machines, for runs that go on.
 
 import * as z from 'zod';
@@ -109,23 +110,30 @@ export function createCatalog(options: CatalogOptions): AwsCatalog {
     };
   }
 
-  async function within(ageMs: number): Promise<Read> {
-    const current = known && (await known.catch(() => undefined));
-    if (current && clock.now() - current.atMs < ageMs) return current;
-    const next = read();
-    known = next;
-    return next;
+  /** What was read at most `ageMs` ago. @param stale where it cannot be read now, what was read before will do */
+  async function within(ageMs: number, stale: boolean): Promise<Read> {
+    for (;;) {
+      const asked = known;
+      const current = asked && (await asked.catch(() => undefined));
+      if (current && clock.now() - current.atMs < ageMs) return current;
+      // Another one reads already.
+      if (known !== asked) continue;
+      const next = read();
+      known = current ? next.catch(() => current) : next;
+      if (!current || !stale) return next;
+      return known;
+    }
   }
 
   /** Looks once more where nothing was found, unless it was looked a moment ago. */
   async function look<T>(pick: (read: Read) => T | undefined): Promise<T | undefined> {
-    return pick(await within(FRESH_MS)) ?? pick(await within(MISS_MS));
+    return pick(await within(FRESH_MS, true)) ?? pick(await within(MISS_MS, false));
   }
 
   return {
     find: (name) => look(({ entries }) => entries.get(name)),
     async list() {
-      const { entries } = await within(FRESH_MS);
+      const { entries } = await within(FRESH_MS, true);
       return [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     nameOf: (machineArn) => look(({ byMachine }) => byMachine.get(unqualified(machineArn))),

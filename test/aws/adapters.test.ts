@@ -139,6 +139,28 @@ describe('the catalogue', () => {
     expect(reads()).toBe(3);
   });
 
+  it('goes on with what it knows when the parameters cannot be read, but says of no name that it is not there', async () => {
+    deploy('order', MACHINE, null);
+    const { catalog, pass } = await open(['order', 'late']);
+    await catalog.find('order');
+    pass(60_000);
+    services.parameters.set(`${PATH}/order`, '{"machine":1}');
+    expect((await catalog.find('order'))?.machineArn).toBe(MACHINE);
+    await expect(catalog.find('late')).rejects.toThrow(/parameter of workflow order/);
+    deploy('order', `${MACHINE}New`, null);
+    expect((await catalog.find('order'))?.machineArn).toBe(`${MACHINE}New`);
+  });
+
+  it('is read once by many that ask at a time', async () => {
+    deploy('order', MACHINE, null);
+    const { catalog, pass, reads } = await open(['order']);
+    await Promise.all(Array.from({ length: 10 }, () => catalog.find('order')));
+    expect(reads()).toBe(1);
+    pass(60_000);
+    await Promise.all(Array.from({ length: 10 }, () => catalog.find('order')));
+    expect(reads()).toBe(2);
+  });
+
   it('says which parameter is of another shape', async () => {
     services.parameters.set(`${PATH}/order`, '{"machine":1}');
     const { catalog } = await open(['order']);
