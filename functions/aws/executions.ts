@@ -132,6 +132,7 @@ export function createExecutions({ sfn, clock, undoArn }: ExecutionsOptions): Aw
         return (await start(arn, name, input)).executionArn;
       },
       describe,
+      stopForced: (executionArn) => stop(executionArn, CANCELLED.error, CANCELLED.cause),
       async stopWaiting(executionArn) {
         if (await isWaiting(executionArn)) await stop(executionArn, CANCELLED.error, CANCELLED.cause);
       },

@@ -37,6 +37,8 @@ export interface RecoveryExecutions {
   describe?(executionArn: string): Promise<ExecutionStatusChange | undefined>;
   /** Stops an execution that was cancelled, if it sits in a Wait. Left out: whoever cancelled it keeps an eye on it. */
   stopWaiting?(executionArn: string): Promise<void>;
+  /** Stops the execution of a run whose end was forced. One that has ended is no error. Left out: who forces it cannot die without its engine. */
+  stopForced?(executionArn: string): Promise<void>;
 }
 
 export interface Recovery {

@@ -19,6 +19,10 @@ const OVERDUE_MS = 60_000;
 const UNKNOWN_MS = 5 * 60_000;
 /** An execution that cannot be asked about is taken for lost after this: an Express one lives at most 5 minutes. */
 const LOST_MS = 10 * 60_000;
+/** Also in time a run is asked after, at this age and each time that is doubled: an end that no event told is not to wait for the deadline. */
+const FIRST_ASKED_MS = 2 * 60_000;
+/** How long it is the time to ask: sweeps do not come by the clock. */
+const ASK_FOR_MS = 90_000;
 const MINUTE_MS = 60_000;
 /** A list entry whose record was never written is removed after this. */
 const ORPHAN_MS = 3_600_000;
@@ -61,17 +65,19 @@ async function sweepRun(
   if (isFinal(run.status)) return sweepEnded(recovery, run);
   if (run.status === 'queued') return false;
   if (run.status === 'compensating') return sweepUndo(recovery, run, nowMs);
+  if (run.execution === null) return false;
   const dueMs = run.cancel ? numberOf(run['cancelledAtMs']) : (run.deadlineMs ?? run.createdAtMs + UNKNOWN_MS);
-  if (nowMs < dueMs + OVERDUE_MS || run.execution === null) return false;
+  const overdue = nowMs >= dueMs + OVERDUE_MS;
+  if (!overdue && !isTimeToAsk(nowMs - run.createdAtMs)) return false;
   const change = await recovery.executions.describe?.(run.execution);
   if (change && change.status !== 'RUNNING') {
     await record(change);
     return true;
   }
   // A cancel that found it in a call: the call is over, and nobody else is there to see that it has come to sit in a Wait.
-  if (change && run.cancel) await recovery.executions.stopWaiting?.(run.execution);
+  if (change && run.cancel && overdue) await recovery.executions.stopWaiting?.(run.execution);
   // Without a deadline nothing says that it should have ended.
-  if (change || run.deadlineMs === undefined || nowMs < dueMs + LOST_MS) return false;
+  if (change || !overdue || run.deadlineMs === undefined || nowMs < dueMs + LOST_MS) return false;
   return settleRun(recovery, run, { step: null, error: 'Maestro.Lost', cause: null });
 }
 
@@ -82,13 +88,19 @@ async function sweepEnded(recovery: Recovery, run: RunRecord): Promise<boolean> 
     return claimed ? proceed(recovery, claimed) : false;
   }
   if (!(await ensureEndEvent(recovery.runs, run))) return false;
+  // Whoever forced its end may have died before its execution was stopped, which is no error where it was.
+  if (run.forced && run.execution !== null) await recovery.executions.stopForced?.(run.execution);
   await recovery.announce?.(run.id);
   await leaveList(recovery.runs, run, true);
   return false;
 }
 
 async function sweepUndo(recovery: Recovery, run: RunRecord, nowMs: number): Promise<boolean> {
-  if (run['undoBegun'] === false) return proceed(recovery, run);
+  if (run['undoBegun'] === false) {
+    // Whoever claimed it may have died before it was told.
+    await recovery.runs.append(run.id, 'compensation.started', { error: run.error?.error ?? null }, run.deadlineMs);
+    return proceed(recovery, run);
+  }
   if (nowMs < (run.claimUntilMs ?? 0)) return false;
   // No sign of life: but an undo may wait for longer than that between its tries.
   const holder = typeof run['undoExecution'] === 'string' ? run['undoExecution'] : run.execution;
@@ -96,6 +108,12 @@ async function sweepUndo(recovery: Recovery, run: RunRecord, nowMs: number): Pro
   if (change?.status === 'RUNNING') return false;
   const [body] = await recovery.runs.store.read([runRecordKey(run.id)]);
   return body ? settleRun(recovery, asRun(body), null) : false;
+}
+
+function isTimeToAsk(ageMs: number): boolean {
+  let askedAtMs = FIRST_ASKED_MS;
+  while (askedAtMs * 2 <= ageMs) askedAtMs *= 2;
+  return ageMs >= askedAtMs && ageMs < askedAtMs + ASK_FOR_MS;
 }
 
 function numberOf(value: unknown): number {

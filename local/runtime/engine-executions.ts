@@ -9,7 +9,7 @@ import { LOCAL_ACCOUNT, LOCAL_REGION, machineArn } from './arns.ts';
 /** Events looked at, newest first, to see where an execution stands. */
 const MAX_EVENTS = 1_000;
 
-export type EngineExecutions = ChildExecutions & CancelExecutions & Required<Omit<RecoveryExecutions, 'stopWaiting'>>;
+export type EngineExecutions = ChildExecutions & CancelExecutions & Required<Omit<RecoveryExecutions, 'stopWaiting' | 'stopForced'>>;
 
 /** @param engineOf the engine; asked for when it is needed, for the functions that use this are made before it */
 export function engineExecutions(engineOf: () => Engine): EngineExecutions {

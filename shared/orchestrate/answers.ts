@@ -1,7 +1,7 @@
 // What comes from outside for a run that waits: answers to checkpoints and callbacks.
 //
 //   A1. The answer is on record before the execution's token is told of it; whoever dies in between leaves it to the sweep.
-//   A2. A receipt says who answered what, before the request is answered.
+//   A2. A receipt says who answered what, before the answer is on record. Where another one was quicker after all, a second receipt says so.
 
 import { ApiError, type ErrorCode, type ResolveRequest } from '../contract/index.ts';
 import { type Json, type JsonObject, jsonProblem } from '../json.ts';
@@ -9,7 +9,6 @@ import {
   CallbackError,
   CheckpointError,
   completeCallback,
-  findRun,
   markAnswered,
   resolveCheckpoint,
   type TokenAnswer,
@@ -37,15 +36,19 @@ export async function answerCheckpoint(
   answer: ResolveRequest,
 ): Promise<void> {
   const { runs, audit } = parts;
+  const subject: JsonObject = { run_id: runId, checkpoint_id: checkpointId, decision: answer.decision ?? null };
+  let told = false;
   try {
     // Checked by the contract: a JSON object.
-    const given = await resolveCheckpoint(runs, runId, checkpointId, answer as JsonObject, caller.principal);
-    const decision = answer.decision ?? null;
-    await appendReceipt(audit, caller, source, 'resolve', { run_id: runId, checkpoint_id: checkpointId, decision });
+    const given = await resolveCheckpoint(runs, runId, checkpointId, answer as JsonObject, caller.principal, async () => {
+      await appendReceipt(audit, caller, source, 'resolve', subject);
+      told = true;
+    });
     await tellToken(parts, runId, given);
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     const { reason, message, details } = error;
+    if (told) await appendReceipt(audit, caller, source, 'resolve refused', { ...subject, reason });
     throw new ApiError(CHECKPOINT_CODES[reason], `${message}.`, { cause: error, ...(details.length > 0 ? { details } : {}) });
   }
 }
@@ -55,15 +58,18 @@ export async function answerCallback(parts: ServiceParts, source: RequestSource,
   const { runs, audit } = parts;
   const problem = jsonProblem(value);
   if (problem !== undefined) throw new ApiError('invalid', `the answer ${problem}.`, { details: [{ path: [], message: problem }] });
+  let refuse = async (_reason: string): Promise<unknown> => undefined;
   try {
-    const { repeated, runId, ...given } = await completeCallback(runs, token, { ok: true, value });
-    const run = await findRun(runs, runId);
-    if (!repeated && run) {
+    const { repeated, runId, ...given } = await completeCallback(runs, token, { ok: true, value }, async (run, at) => {
       const caller = { authMode: 'callback', tenant: tenantOf(run), principal: 'callback' } as const;
-      await appendReceipt(audit, caller, source, 'callback', { run_id: runId, at: given.at });
-    }
+      const subject = { run_id: run.id, at };
+      await appendReceipt(audit, caller, source, 'callback', subject);
+      refuse = (reason) => appendReceipt(audit, caller, source, 'callback refused', { ...subject, reason });
+    });
+    if (repeated) await refuse('repeated');
     await tellToken(parts, runId, given);
   } catch (error) {
+    if (error instanceof CallbackError) await refuse(error.reason);
     if (!(error instanceof CallbackError)) throw error;
     throw new ApiError(error.reason === 'unknown' ? 'not_found' : 'conflict', `${error.message}.`, { cause: error });
   }

@@ -7,7 +7,7 @@ import { escapeReserved } from './escape.ts';
 import { writeDone } from './finish-step.ts';
 import { runRecordKey, stepKey } from './keys.ts';
 import { noteLate } from './late-step.ts';
-import { asRun, asStep, type StepRecord, stopField } from './records.ts';
+import { asRun, asStep, type RunRecord, type StepRecord, stopField } from './records.ts';
 import type { Runs } from './runs.ts';
 import type { Shape } from './values.ts';
 
@@ -42,9 +42,15 @@ export function callbackToken(runId: string, { at, callback }: StepRecord): stri
  * Takes the answer to a callback. The first one counts: another gets the same result, marked as `repeated` (whoever took the first may have
  * died before it answered the token). Answer the token that comes back, then call `markAnswered`; if this process dies before that,
  * `unansweredTokens` has it.
+ * @param before done once the token is found to be right, before the answer is recorded. Another answer may still be quicker.
  * @throws CallbackError
  */
-export async function completeCallback(runs: Runs, urlToken: string, answer: CallbackAnswer): Promise<CallbackResult> {
+export async function completeCallback(
+  runs: Runs,
+  urlToken: string,
+  answer: CallbackAnswer,
+  before: (run: RunRecord, at: string) => Promise<unknown> = async () => {},
+): Promise<CallbackResult> {
   const { runId, at } = parseToken(urlToken);
   const [runBody, stepBody] = await runs.store.read([runRecordKey(runId), stepKey(runId, at)]);
   const step = stepBody && asStep(stepBody);
@@ -53,6 +59,7 @@ export async function completeCallback(runs: Runs, urlToken: string, answer: Cal
   if (ended) return { ...ended, runId, at, repeated: true };
   if (step.state !== 'waiting' && step.state !== 'started' && !step.sealed) throw new CallbackError('over');
   const terms = (step.shape ?? {}) as unknown as CallbackTerms;
+  await before(asRun(runBody), at);
   await noteAnswer(runs, runId);
   const written = answer.ok
     ? await writeAnswer(runs, runId, step, terms, answer.value)

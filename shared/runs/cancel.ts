@@ -69,7 +69,7 @@ export async function forceCancel(runs: Runs, executions: Pick<CancelExecutions,
   if (!record) throw new CancelError(id, 'not_found');
   if (isFinal(record.status)) throw new CancelError(id, 'ended');
   const summary = summarizeUndo({ ...record, cancel: true }, await listSteps(runs, id), new Map());
-  const end = { status: summary.status, error: record.error ?? cancelled(), report: undoReport(summary) };
+  const end = { status: summary.status, error: record.error ?? cancelled(), report: undoReport(summary), forced: true } as const;
   if (!(await endRun(runs, record, end))) throw new CancelError(id, 'ended');
   await runs.store.durable();
   if (record.execution !== null) await executions.stop(record.execution, 'Maestro.Cancelled', CAUSE);

@@ -22,7 +22,8 @@ export {
 } from './checkpoints.ts';
 export { childStatuses } from './child-statuses.ts';
 export { CLAIM_MS, claimForChain, reopenForParent, undoPass } from './claim.ts';
-export { endsRun, ensureEndEvent } from './end-event.ts';
+export { ensureEndEvent } from './end-event.ts';
+export { endsRun } from './ends-run.ts';
 export { errorInfo, failureFields } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';
 export { type DoneOptions, loadUndo, writeDone } from './finish-step.ts';

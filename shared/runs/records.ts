@@ -84,6 +84,8 @@ export const runRecordSchema = z.looseObject({
   /** Cancel was asked for. */
   cancel: z.literal(true).optional(),
   cancelledAtMs: time.optional(),
+  /** Its end was forced: whoever did so stops its execution, or the sweep. */
+  forced: z.literal(true).optional(),
   /** The first expiry among its open checkpoints; set while it waits for one. */
   checkpointUntilMs: time.optional(),
   /** When an answer to one of its task tokens was last taken; the sweep removes it when all of them have been told. */

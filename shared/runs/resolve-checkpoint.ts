@@ -45,9 +45,17 @@ export class CheckpointError extends Error {
  * @param id `chk_…`
  * @param body `{decision?, …answer}`
  * @param by who answers: shown in the output and the event
+ * @param before done once the answer is found to be right, before it is recorded. Another answer may still be quicker.
  * @throws CheckpointError
  */
-export async function resolveCheckpoint(runs: Runs, runId: string, id: string, body: JsonObject, by: string): Promise<TokenAnswer> {
+export async function resolveCheckpoint(
+  runs: Runs,
+  runId: string,
+  id: string,
+  body: JsonObject,
+  by: string,
+  before: () => Promise<unknown> = async () => {},
+): Promise<TokenAnswer> {
   const [run, records] = await Promise.all([findRun(runs, runId), checkpointRecords(runs, runId)]);
   const checkpoint = records.find(({ at }) => checkpointId(runId, at) === id);
   if (!run || !checkpoint) throw new CheckpointError(id, 'unknown');
@@ -59,6 +67,7 @@ export async function resolveCheckpoint(runs: Runs, runId: string, id: string, b
   const read = readAnswer(checkpoint, body);
   if (!read.ok) throw new CheckpointError(id, 'wrong', read.details);
 
+  await before();
   await noteAnswer(runs, runId);
   const set: JsonObject = {
     state: 'resolved',

@@ -54,6 +54,8 @@ export interface RunEnd {
   output?: Json;
   error?: ErrorInfo;
   report?: Json;
+  /** Its execution goes on and has to be stopped. */
+  forced?: true;
 }
 
 /** A message names a run whose id belongs to another execution: its records and idempotency keys would be shared. */
@@ -171,6 +173,7 @@ export async function endRun(
   if (end.output !== undefined) await putValue(runs, run.id, 'OUTPUT', end.output, runs.expiresAt(run.deadlineMs));
   const set: JsonObject = { status: end.status, endedAtMs: runs.clock.now(), claimBy: null };
   if (end.error) set['error'] = end.error;
+  if (end.forced) set['forced'] = true;
   if (end.report !== undefined) Object.assign(set, { report: end.report, reported: true });
   const written = await runs.store.update(runRecordKey(run.id), { set }, { oneOf: { status: from } });
   if (!written) return false;

@@ -1,10 +1,13 @@
 // What every function of this folder works on, and the log of a run's events.
 //
 //   E1. Events of a run are numbered from 1 without gaps: number n is written only if it is not there, and only after n-1.
+//   E2. The event of a run's end is the last one, until the run is undone (again): what ends late, a call that was in flight, is in the records
+//       alone. So whoever follows a run knows by that event that there is no more, and a run's end is told once.
 
 import type { Clock } from '../clock.ts';
 import type { JsonObject } from '../json.ts';
 import type { Blobs, Store } from '../store/index.ts';
+import { endsRun } from './ends-run.ts';
 import { EVENT_PREFIX, eventKey, runPartition } from './keys.ts';
 import type { RunEvent } from './records.ts';
 
@@ -16,6 +19,11 @@ const KEPT_TAILS = 1_000;
 
 /** Numbers tried one after the other before the last one is looked up. */
 const TRIES_BEFORE_LOOKING = 3;
+
+/** The last event of a run, as far as is known. */
+type Tail = Pick<RunEvent, 'n' | 'type'>;
+
+const EMPTY: Tail = { n: 0, type: '' };
 
 const EVENT_TYPES = [
   'job.created',
@@ -66,27 +74,33 @@ export interface Runs {
   expiresAt(deadlineMs?: number): number;
   /** Says that a run was made just now, so that its first event needs no look for an earlier one. */
   begin(runId: string): void;
-  /** Appends an event; answers it with its number. */
-  append(runId: string, type: EventType, fields?: JsonObject, deadlineMs?: number): Promise<RunEvent>;
+  /** Appends an event; answers it with its number. Undefined: the run's end has been told, and this is no news of an undo (E2). */
+  append(runId: string, type: EventType, fields?: JsonObject, deadlineMs?: number): Promise<RunEvent | undefined>;
 }
 
 export function createRuns(options: RunsOptions): Runs {
   const { store, blobs, clock } = options;
   const retentionMs = options.retentionMs ?? RETENTION_MS;
-  const tails = new Map<string, number>();
+  const tails = new Map<string, Tail>();
 
   function expiresAt(deadlineMs = 0): number {
     return Math.ceil((Math.max(clock.now(), deadlineMs) + retentionMs) / 1_000);
   }
 
-  function remember(runId: string, tail: number): void {
-    if ((tails.get(runId) ?? -1) < tail) tails.set(runId, tail);
+  function remember(runId: string, tail: Tail): void {
+    if ((tails.get(runId)?.n ?? -1) < tail.n) tails.set(runId, tail);
     if (tails.size > KEPT_TAILS) tails.delete(tails.keys().next().value ?? '');
   }
 
-  async function findTail(runId: string): Promise<number> {
+  async function findTail(runId: string): Promise<Tail> {
     const [last] = await store.list(runPartition(runId), { prefix: EVENT_PREFIX, reverse: true, limit: 1 });
-    return last ? Number(last.sk.slice(EVENT_PREFIX.length)) : 0;
+    return last ? { n: Number(last.sk.slice(EVENT_PREFIX.length)), type: String(last.body['type']) } : EMPTY;
+  }
+
+  /** What stands at a number that was taken: another process's event. */
+  async function taken(runId: string, n: number): Promise<Tail> {
+    const [body] = await store.read([eventKey(runId, n)]);
+    return { n, type: String(body?.['type']) };
   }
 
   return {
@@ -96,21 +110,28 @@ export function createRuns(options: RunsOptions): Runs {
     workflowOf: options.workflowOf ?? machineName,
     announceEnds: options.announceEnds ?? false,
     expiresAt,
-    begin: (runId) => remember(runId, 0),
+    begin: (runId) => remember(runId, EMPTY),
     async append(runId, type, fields, deadlineMs) {
       let tail = tails.get(runId) ?? (await findTail(runId));
       for (let conflicts = 0; ; conflicts++) {
-        const event: RunEvent = { n: tail + 1, type, atMs: clock.now(), ...fields };
+        if (!follows(type, tail.type)) return undefined;
+        const event: RunEvent = { n: tail.n + 1, type, atMs: clock.now(), ...fields };
         if (await store.put(eventKey(runId, event.n), event as JsonObject, { absent: true }, expiresAt(deadlineMs))) {
-          remember(runId, event.n);
+          remember(runId, event);
           options.onEvent?.(runId, event);
           return event;
         }
         // The number is taken, so the next one may be tried at once; far behind, looking is cheaper than trying.
-        tail = conflicts < TRIES_BEFORE_LOOKING ? Math.max(event.n, tails.get(runId) ?? 0) : await findTail(runId);
+        tail = conflicts < TRIES_BEFORE_LOOKING ? await taken(runId, event.n) : await findTail(runId);
       }
     },
   };
+}
+
+/** E2; and two that see to the same undo tell of its beginning once. */
+function follows(type: EventType, last: string): boolean {
+  if (type === 'compensation.started' && last === type) return false;
+  return type.startsWith('compensation.') || !endsRun(last);
 }
 
 function machineName(executionArn: string): string {

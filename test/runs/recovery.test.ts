@@ -311,12 +311,24 @@ describe('recovery', () => {
     await s.step(call(1));
     s.described.set(RUN[0], change('FAILED', { error: 'States.Runtime' }));
 
-    await s.recorder.sweep(START_MS + 300_000);
+    await s.recorder.sweep(START_MS + 350_000);
     expect(s.started).toEqual([]);
     await s.recorder.sweep(START_MS + 361_000);
 
     expect(s.started).toHaveLength(1);
     expect(await readRun(s.runs, RUN_ID)).toMatchObject({ error: { error: 'States.Runtime' } });
+  });
+
+  it('asks after a run also long before its deadline, each time that its age has doubled', async () => {
+    const s = setting();
+    await s.step(call(1, { limit: 86_400_000 }));
+    const asked: number[] = [];
+    let minute = 1;
+    s.described.get = () => void asked.push(minute);
+
+    for (; minute <= 70; minute++) await s.recorder.sweep(START_MS + minute * 60_000);
+
+    expect(asked).toEqual([2, 3, 4, 5, 8, 9, 16, 17, 32, 33, 64, 65]);
   });
 
   it('takes a run for lost that cannot be asked about', async () => {

@@ -1,0 +1,69 @@
+// Whatever a process does for a request or an event, it may die before each of its writes and around each of its calls. What was answered
+// holds, nothing runs twice, and nothing is lost: the same request again, or the sweep, brings it to its end.
+
+import { describe, expect, test } from 'vitest';
+import { ApiError } from '../../shared/contract/index.ts';
+import { type Cloud, createCloud } from './cloud.ts';
+import { Killed } from './mortal.ts';
+import { OPERATIONS, type Operation } from './operations.ts';
+import { expectSound, runsOf } from './sound.ts';
+
+/** Longer than everything that is waited for: a queued run's second message, a checkpoint, a Wait, the graces of the sweep. */
+const LATER_MS = 45 * 60_000;
+
+describe.each(Object.entries(OPERATIONS))('%s', (name, operation) => {
+  test.each([true, false])('may be cut off anywhere (asked again: %s)', async (repeat) => {
+    for (let n = 0; ; n++) {
+      const cut = await cutAt(operation, n, repeat).catch((error: unknown) => {
+        throw new Error(`${name}, cut off at point ${n}`, { cause: error });
+      });
+      if (!cut) {
+        expect(n).toBeGreaterThan(2);
+        return;
+      }
+    }
+  });
+});
+
+/** Whether there was such a point. */
+async function cutAt(operation: Operation, n: number, repeat: boolean): Promise<boolean> {
+  let mended = false;
+  const cloud = await createCloud(operation.files, operation.mock ? { mock: operation.mock(() => mended) } : {});
+  try {
+    const subject = (await operation.prepare?.(cloud)) ?? { id: '' };
+    const victim = cloud.process(operation.role ?? 'api').mortal;
+    mended = true;
+    victim.killAt(n);
+    const answered = await settles(cloud, operation.act(cloud.process('api'), cloud, subject));
+    const repeated = repeat && !answered;
+    if (repeated) {
+      await cloud.pass(1_000);
+      await settles(cloud, operation.act(cloud.process('api'), cloud, subject));
+    }
+    await cloud.pass(LATER_MS);
+    await expectSound(cloud, operation.files.map(nameOf), { once: operation.role !== 'functions' });
+    const ends = runsOf(cloud)
+      .map(({ status }) => status)
+      .join(' ');
+    expect(operation.ends({ answered, repeated })).toContain(ends);
+    return victim.dead;
+  } finally {
+    cloud.close();
+  }
+}
+
+/** False when the process died meanwhile. A refusal is an answer: what was asked for is so already. */
+async function settles(cloud: Cloud, work: Promise<unknown>): Promise<boolean> {
+  try {
+    await cloud.drive(work);
+    return true;
+  } catch (error) {
+    if (error instanceof Killed) return false;
+    if (error instanceof ApiError && error.code === 'conflict') return true;
+    throw error;
+  }
+}
+
+function nameOf(file: string): string {
+  return /^name: (\S+)/.exec(file)?.[1] ?? '';
+}
