@@ -9,7 +9,7 @@ import { createKeys, type Keys } from '../../shared/keys/index.ts';
 import { type Bus, createService, type Queue, type Service } from '../../shared/orchestrate/index.ts';
 import { ENV } from '../../shared/protocol/environment.ts';
 import type { Runs } from '../../shared/runs/index.ts';
-import { createRecorder, type Recorder, UndoError } from '../recorder/index.ts';
+import { createRecorder, type Recorder, undoAgain } from '../recorder/index.ts';
 import { createAuditKey } from './audit-key.ts';
 import { createBus } from './bus.ts';
 import type { AwsCatalog } from './catalog.ts';
@@ -97,16 +97,6 @@ const NO_CATALOG: AwsCatalog = {
   undoArn: () => refuse('workflowsPath'),
   forget() {},
 };
-
-async function undoAgain(recorder: Recorder, runId: string): Promise<'begun' | UndoError['reason']> {
-  try {
-    await recorder.undoAgain(runId);
-    return 'begun';
-  } catch (error) {
-    if (error instanceof UndoError) return error.reason;
-    throw error;
-  }
-}
 
 async function refuse(setting: Setting): Promise<never> {
   throw new Error(`environment of the function: found no ${ENV[setting]}, which this request needs. Grant it to the function.`);

@@ -9,3 +9,4 @@ export {
   UndoError,
 } from './recorder.ts';
 export type { RecoveryExecutions } from './recovery.ts';
+export { undoAgain } from './undo-again.ts';

@@ -18,4 +18,5 @@ export { registrationOf } from './registration-of.ts';
 export type { Registry } from './registry.ts';
 export type { RunWatch } from './run-watch.ts';
 export { createRuntime, type Runtime, type RuntimeOptions, type RuntimeParts } from './runtime.ts';
+export { startExecution } from './start-execution.ts';
 export type { RuntimeIds } from './system-ids.ts';

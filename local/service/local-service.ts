@@ -6,7 +6,7 @@
 //   S2. `drain` ends those who wait for news, so that their requests are answered; `close` lets what was begun be recorded.
 
 import { join } from 'node:path';
-import { type Recorder, UndoError } from '../../functions/recorder/index.ts';
+import { undoAgain } from '../../functions/recorder/index.ts';
 import { type Audit, createAudit } from '../../shared/audit/index.ts';
 import type { Breakers } from '../../shared/breaker/index.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
@@ -139,16 +139,6 @@ export async function createLocalService({ runtime, dataFolder, onProblem }: Loc
         .catch(problem);
     },
   };
-}
-
-async function undoAgain(recorder: Recorder, runId: string): ReturnType<ServiceParts['undoAgain']> {
-  try {
-    await recorder.undoAgain(runId);
-    return 'begun';
-  } catch (error) {
-    if (error instanceof UndoError) return error.reason;
-    throw error;
-  }
 }
 
 interface Repeats {
