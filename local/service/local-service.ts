@@ -11,7 +11,7 @@ import { type Audit, createAudit } from '../../shared/audit/index.ts';
 import type { Breakers } from '../../shared/breaker/index.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import { createKeys, type Keys } from '../../shared/keys/index.ts';
-import { type Bus, createService, type Service, type ServiceIds, type ServiceParts } from '../../shared/orchestrate/index.ts';
+import { type Bus, createService, type Service, type ServiceIds } from '../../shared/orchestrate/index.ts';
 import { keepDeadLetter, type Runtime } from '../runtime/index.ts';
 import { createLocalTriggers } from '../triggers/index.ts';
 import { firstApiKey } from './api-key.ts';
