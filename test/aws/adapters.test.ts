@@ -321,10 +321,16 @@ describe('the feed of events', () => {
     const run = await createRun(runs, { id: NAME, workflow: 'order' });
     await endRun(runs, run, { status: 'compensation_failed' });
     await runs.store.update(runRecordKey(NAME), { set: { status: 'compensating' } });
+    await runs.append(NAME, 'compensation.started');
     clock.setTimer(3_000, () => {
       void findRun(runs, NAME).then((again) => again && endRun(runs, again, { status: 'compensated' }));
     });
-    expect(await drive(clock, all(feed.follow(NAME, 0)))).toEqual(['1 run.queued', '2 run.compensation_failed', '3 run.compensated']);
+    expect(await drive(clock, all(feed.follow(NAME, 0)))).toEqual([
+      '1 run.queued',
+      '2 run.compensation_failed',
+      '3 compensation.started',
+      '4 run.compensated',
+    ]);
   });
 
   it('ends when its time is over, or when nobody listens', async () => {
