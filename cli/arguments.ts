@@ -92,6 +92,14 @@ function unknownOption(spec: CommandSpec, written: string, names: string[]): Com
 
 function checkCount(spec: CommandSpec, positionals: string[]): void {
   const { min, max } = spec.positionals;
-  if (positionals.length < min) throw usage(spec, `${spec.usage.split(' ')[positionals.length] ?? 'an argument'} is missing`);
+  if (positionals.length < min) {
+    const alternatives = spec.usage.includes(' | ');
+    throw usage(
+      spec,
+      alternatives
+        ? `nothing was said to do; expected ${spec.usage}`
+        : `${spec.usage.split(' ')[positionals.length] ?? 'an argument'} is missing`,
+    );
+  }
   if (positionals.length > max) throw usage(spec, `"${positionals[max]}" is one argument too many`);
 }

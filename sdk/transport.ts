@@ -233,13 +233,18 @@ function notMaestro(response: Response, request: ServiceRequest): MaestroError {
 }
 
 function lossOf(cause: unknown, request: ServiceRequest, timedOutMs: number | undefined): ConnectionError {
+  const performs = request.method !== 'GET';
   if (timedOutMs !== undefined) {
     const message = `${where(request)}: no whole answer within ${timedOutMs} ms`;
-    return new ConnectionError(message, { code: 'timeout', maybePerformed: true }, { cause });
+    return new ConnectionError(message, { code: 'timeout', maybePerformed: performs }, { cause });
   }
   const code = reasonOf(cause);
   const message = `${where(request)}: the connection failed${code === undefined ? '' : ` (${code})`}`;
-  return new ConnectionError(message, { code: 'connection', maybePerformed: code === undefined || !NEVER_SENT.has(code) }, { cause });
+  return new ConnectionError(
+    message,
+    { code: 'connection', maybePerformed: performs && (code === undefined || !NEVER_SENT.has(code)) },
+    { cause },
+  );
 }
 
 /** The system's code of a failed connection, where the platform tells it: Node puts it below `fetch failed`, one deep or in a list of tries. */

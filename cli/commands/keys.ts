@@ -27,7 +27,7 @@ const spec: CommandSpec = {
   examples: [
     'maestro keys create ci --scopes run --expires-in 720h',
     'MAESTRO_API_KEY=$(maestro keys create laptop) maestro runs --url http://127.0.0.1:8080',
-    'maestro keys revoke 01J9ZQ5B7Y8M3N4P5Q6R7S8T9V',
+    'maestro keys revoke 9413e30a815fa8bc',
   ],
 };
 
@@ -39,6 +39,8 @@ async function run(args: Arguments, io: Io): Promise<number> {
   if (action === 'list' && name === undefined) return list(args, io);
   if (action === 'create' && name !== undefined) return create(name, args, io);
   if (action === 'revoke' && name !== undefined) return revoke(name, args, io);
+  if (action === 'create') throw usage(spec, 'create: NAME is missing; expected a name to know the key by, such as `ci`');
+  if (action === 'revoke') throw usage(spec, 'revoke: ID is missing; `maestro keys list` shows the ids');
   throw usage(spec, `"${args.positionals.join(' ')}" is none of: ${spec.usage}`);
 }
 

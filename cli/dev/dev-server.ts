@@ -147,9 +147,10 @@ async function listen<T>(what: string, option: string, host: string, port: numbe
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : '';
     const why = code === 'EADDRINUSE' ? 'it is in use' : error instanceof Error ? error.message : String(error);
-    throw new CommandError(
-      'port',
-      `${host}:${port}: ${what} cannot listen there (${why}). Stop what uses it, or choose another port with ${option}; 0 takes a free one.`,
-    );
+    const todo =
+      code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
+        ? 'Give an address of this machine with --host.'
+        : `Stop what uses it, or choose another port with ${option}; 0 takes a free one.`;
+    throw new CommandError('port', `${host}:${port}: ${what} cannot listen there (${why}). ${todo}`);
   }
 }

@@ -64,7 +64,8 @@ async function registerAll(options: WatchOptions, given: Map<string, string>, fi
       const file = await compileFile(loaded, set, io);
       if (!isValid(loaded)) printDiagnostics(loaded, io, ['error']);
       if (!file) {
-        log.problem(`${loaded.file}: not registered; correct it and save, it is compiled again`);
+        const before = [...given.values()].includes(loaded.file) ? '; the one before stays in use' : '';
+        log.problem(`${loaded.file}: not registered${before}; correct it and save, it is compiled again`);
         continue;
       }
       const [registration] = registrationsOf([file]);

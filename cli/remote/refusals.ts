@@ -17,18 +17,26 @@ export async function told<T>(url: string, work: () => Promise<T>): Promise<T> {
 function refusal(url: string, error: MaestroError): CommandError {
   const { code, status, requestId, details, retryAfter } = error;
   const mine = status >= 400 && status < 500 && status !== 429;
-  const lines = isDetails(details) ? details.map(detailLine) : [];
-  return new CommandError(code, `${[`${error.message}${hint(url, error)}`, ...lines].join('\n')}`, mine ? EXIT_USAGE : EXIT_FAILED, {
+  const message = inCommands(error.message);
+  const lines = isDetails(details) ? details.filter((detail) => !message.includes(detail.message)).map(detailLine) : [];
+  return new CommandError(code, `${[`${message}${hint(url, error)}`, ...lines].join('\n')}`, mine ? EXIT_USAGE : EXIT_FAILED, {
     ...(details === undefined ? {} : { details }),
     ...(requestId === undefined ? {} : { request_id: requestId }),
     ...(retryAfter === undefined ? {} : { retry_after: retryAfter }),
   });
 }
 
+/** The service names its routes; who reads this has commands. */
+function inCommands(message: string): string {
+  return message.replace('`GET /api/v2/orchestrate/run`', '`maestro runs`').replace('`GET /api/v2/keys`', '`maestro keys list`');
+}
+
 /** What to do about it, where the service cannot know. */
 function hint(url: string, { status, retryAfter, code }: MaestroError): string {
   if (code === 'not_maestro') return ` It was asked for at ${url}; --url (or MAESTRO_URL) names another.`;
-  if (status === 401) return `\nGive a key that ${url} knows with --key or MAESTRO_API_KEY; \`maestro keys create\` makes one.`;
+  if (status === 401) {
+    return `\nGive a key that ${url} knows with --key or MAESTRO_API_KEY. That of a \`maestro dev\` is in the file api-key of its data folder; \`maestro keys create\` makes others.`;
+  }
   if (status === 403) return '\n`maestro keys create NAME --scopes …` makes a key that may, with a key of scope admin.';
   if (status === 429 && retryAfter !== undefined) return `\nIt may be asked again in ${retryAfter} s.`;
   return '';

@@ -49,7 +49,11 @@ export async function answerCheckpoint(
     if (!(error instanceof CheckpointError)) throw error;
     const { reason, message, details } = error;
     if (told) await appendReceipt(audit, caller, source, 'resolve refused', { ...subject, reason });
-    throw new ApiError(CHECKPOINT_CODES[reason], `${message}.`, { cause: error, ...(details.length > 0 ? { details } : {}) });
+    throw new ApiError(
+      CHECKPOINT_CODES[reason],
+      `${message}.${reason === 'unknown' ? ' `pending_checkpoints` of the run lists those that are open.' : ''}`,
+      { cause: error, ...(details.length > 0 ? { details } : {}) },
+    );
   }
 }
 

@@ -427,6 +427,44 @@ it('an answer that was lost to a request that changes something is told as such'
   expect(status).toBe(1);
 });
 
+it('a question that got no answer changed nothing, and nobody is told to look', async () => {
+  await serve(cut);
+
+  const { status, stderr } = await ask('get', RUN_ID);
+
+  expect(stderr).toMatch(/no Maestro service answers there/);
+  expect(stderr).not.toContain('may have been done');
+  expect(status).toBe(1);
+});
+
+it('a workflow that the service does not have is answered with those it has', async () => {
+  await serve(refusal(404, 'not_found'), json(200, { object: 'list', data: [{ name: 'hello' }, { name: 'order' }] }));
+
+  const { status, stderr } = await ask('run', 'helo');
+
+  expect(stderr).toMatch(/^workflow helo: .*it has hello, order\. Did you mean hello\? `maestro deploy FILE`/);
+  expect(status).toBe(2);
+});
+
+it('a key that may not list workflows gets the refusal alone', async () => {
+  await serve(refusal(404, 'not_found'), refusal(403, 'forbidden'));
+
+  expect((await ask('run', 'helo')).stderr).toMatch(/it is not_found/);
+});
+
+it('what is wrong is told once, and in commands', async () => {
+  const details = [{ path: ['id'], message: 'expected a run id' }];
+  await serve(
+    json(422, { error: { code: 'invalid', message: 'path.id: expected a run id', details, request_id: 'req_1' } }),
+    json(404, {
+      error: { code: 'not_found', message: 'no such run. `GET /api/v2/orchestrate/run` lists those there are.', request_id: 'req_2' },
+    }),
+  );
+
+  expect((await ask('get', 'x')).stderr).toBe('path.id: expected a run id\n');
+  expect((await ask('get', RUN_ID)).stderr).toBe('no such run. `maestro runs` lists those there are.\n');
+});
+
 it('where no service is, it is said how to get one', async () => {
   files = folder({});
   const url = (await serve(cut)).url;
@@ -462,6 +500,10 @@ it.each([
   [['resolve', RUN_ID, '--answer', '3'], /--answer is no object/],
   [['events', RUN_ID, '--after', '-1x'], /--after is "-1x"/],
   [['events', RUN_ID, 'more'], /"more" is one argument too many/],
+  [['run', 'flows/hello.yaml'], /"flows\/hello.yaml" looks like a file.*maestro execute FILE/],
+  [['keys'], /nothing was said to do; expected create NAME \| list \| revoke ID/],
+  [['keys', 'create'], /NAME is missing/],
+  [['keys', 'revoke'], /ID is missing; `maestro keys list`/],
   [['keys', 'make', 'x'], /"make x" is none of/],
   [['keys', 'create', 'x', '--scopes', 'root'], /--scopes has "root"/],
   [['audit', 'check'], /"check" is none of/],

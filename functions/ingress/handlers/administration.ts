@@ -40,7 +40,7 @@ export function administrationHandlers(options: ApiOptions): AdministrationHandl
       const tenant = tenantFor(caller, query.tenant);
       const revoked = await keys.revoke(tenant, id);
       const key = revoked ? (await keys.list(tenant)).find((each) => each.id === id) : undefined;
-      if (!key) throw new ApiError('not_found', 'there is no such key.');
+      if (!key) throw new ApiError('not_found', `key ${id}: there is no such key. \`GET /api/v2/keys\` lists those there are.`);
       await appendReceipt(audit, caller, source, 'key.revoke', { key: id, tenant });
       return jsonResponse(200, key);
     },
