@@ -14,6 +14,12 @@ import type { Runs } from './runs.ts';
 /** Characters of a rejection's reason that the failure repeats. */
 const MAX_REASON = 500;
 
+/**
+ * An answer that is taken has to reach the execution before its task has timed out: ms for that, or a tenth of the time of a checkpoint that is open
+ * for less than ten seconds.
+ */
+const TELL_MS = 1_000;
+
 /** What the execution's task token has to be answered with; the output of a checkpoint is `{decision, answer, by, at}`. */
 export type TokenAnswer = { token: string; at: string } & ({ ok: true; output: Json } | { ok: false; error: string; cause: string });
 
@@ -59,11 +65,14 @@ export async function resolveCheckpoint(
   const [run, records] = await Promise.all([findRun(runs, runId), checkpointRecords(runs, runId)]);
   const checkpoint = records.find(({ at }) => checkpointId(runId, at) === id);
   if (!run || !checkpoint) throw new CheckpointError(id, 'unknown');
-  const state = stateNow(checkpoint, run, runs.clock.now());
+  const now = runs.clock.now();
+  const state = stateNow(checkpoint, run, now);
   if (state !== 'open') {
     if (state === 'expired' && (await closeCheckpoint(runs, runId, checkpoint, 'expired'))) await settleWaiting(runs, runId);
     throw new CheckpointError(id, state);
   }
+  if (now >= checkpoint.expiresAtMs - Math.min(TELL_MS, (checkpoint.expiresAtMs - checkpoint.openedAtMs) / 10))
+    throw new CheckpointError(id, 'expired');
   const read = readAnswer(checkpoint, body);
   if (!read.ok) throw new CheckpointError(id, 'wrong', read.details);
 
@@ -79,8 +88,8 @@ export async function resolveCheckpoint(
   };
   const written = await runs.store.update(checkpointKey(runId, checkpoint.at), { set }, { equals: { state: 'open' } });
   if (!written) {
-    const [now] = await runs.store.read([checkpointKey(runId, checkpoint.at)]);
-    const ended = now && asCheckpoint(now).state;
+    const [other] = await runs.store.read([checkpointKey(runId, checkpoint.at)]);
+    const ended = other && asCheckpoint(other).state;
     throw new CheckpointError(id, ended === undefined || ended === 'open' ? 'unknown' : ended);
   }
   await settleWaiting(runs, runId);

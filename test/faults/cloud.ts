@@ -73,6 +73,8 @@ export interface Cloud {
   process(role: Role): CloudProcess;
   /** A process beside those. */
   another(): CloudProcess;
+  /** The status event of an execution, as it is now. */
+  statusOf(executionArn: string): RecorderEvent;
   /** A message of AWS to the starter, as a trigger's rule sends it. */
   send(body: string): void;
   source(): RequestSource;
@@ -291,6 +293,7 @@ export async function createCloud(files: string[], options: CloudOptions = {}): 
     loseEvents: options.loseEvents ?? false,
     process,
     another,
+    statusOf: (executionArn) => ({ 'detail-type': STATUS_CHANGE, detail: { ...engine.describeExecution(executionArn) } }),
     send,
     source: () => ({ requestId: `req_${ulid(++count)}`, method: 'POST', route: '/api/v2/orchestrate/run' }),
     drive: (work) => clock.run(work),

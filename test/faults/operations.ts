@@ -16,11 +16,11 @@ const ASK = '{ id: ask, checkpoint: { title: "Well?", allow: [approve, reject], 
 const BACK = '{ id: back, service: s, method: /back, await: callback, input: { url: "{{ callback.url }}" }, timeout: 10m }';
 const PAUSE = '{ id: pause, wait: 20m }';
 
-const TWO = file('two', [A, END], 'triggers:\n  - event: { source: [web] }\n    dedupe: "{{ .event.detail.id }}"\n');
-const ASKS = file('asks', [A, ASK, END]);
-const BACKS = file('backs', [A, BACK, END]);
-const PATIENT = file('patient', [A, PAUSE, END]);
-const PLAIN = file('plain', ['{ id: p, service: s, method: /p }', ASK, END]);
+export const TWO = file('two', [A, END], 'triggers:\n  - event: { source: [web] }\n    dedupe: "{{ .event.detail.id }}"\n');
+export const ASKS = file('asks', [A, ASK, END]);
+export const BACKS = file('backs', [A, BACK, END]);
+export const PATIENT = file('patient', [A, PAUSE, END]);
+export const PLAIN = file('plain', ['{ id: p, service: s, method: /p }', ASK, END]);
 const CHILD = file('kid', ['{ id: k, service: s, method: /k, compensate: { method: /undo-k } }', PAUSE]);
 const PARENT = file('parent', [A, '{ id: run_kid, workflow: kid }', END]);
 
@@ -60,21 +60,21 @@ async function begin(cloud: Cloud, workflow: string): Promise<string> {
   return runId;
 }
 
-const running = (workflow: string) => async (cloud: Cloud) => ({ id: await begin(cloud, workflow) });
+export const running = (workflow: string) => async (cloud: Cloud) => ({ id: await begin(cloud, workflow) });
 
-const asked = (workflow: string) => async (cloud: Cloud) => {
+export const asked = (workflow: string) => async (cloud: Cloud) => {
   const id = await begin(cloud, workflow);
   const [checkpoint] = await cloud.drive(listCheckpoints(cloud.process('api').runs, id));
   return { id, what: checkpoint?.id ?? '' };
 };
 
-async function calledBack(cloud: Cloud): Promise<Subject> {
+export async function calledBack(cloud: Cloud): Promise<Subject> {
   const id = await begin(cloud, 'backs');
   const input = cloud.calls.find(({ step }) => step === 'back')?.input as { url: string } | undefined;
   return { id, what: input?.url.split('/').at(-1) ?? '' };
 }
 
-const start =
+export const start =
   (workflow: string, mode: 'sync' | 'async' | 'queued', idempotencyKey?: string): Operation['act'] =>
   ({ service }, cloud) =>
     service.run(ME, cloud.source(), { workflow, mode }, idempotencyKey === undefined ? {} : { idempotencyKey });
@@ -85,13 +85,13 @@ const started =
   ({ answered, repeated }) =>
     key || !repeated ? [status, ...(answered || repeated ? [] : [''])] : [status, `${status} ${status}`];
 
-const cancel =
+export const cancel =
   (force = false): Operation['act'] =>
   ({ service }, cloud, { id }) =>
     service.cancel(ME, cloud.source(), id, { force });
 
 /** What is refused by a service until it is mended. */
-const refuses =
+export const refuses =
   (step: string, kind: 'do' | 'undo' = 'do') =>
   (mended: () => boolean): Mock =>
   (request) =>
