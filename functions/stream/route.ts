@@ -14,7 +14,10 @@ export const STREAM_ROUTES = defineRoutes({
       'Server-sent events: `id` is the number of the event, `event` its type, `data` the event as JSON. A client whose connection ended comes back with `Last-Event-ID` and misses nothing. A comment is sent every 15 s. The stream ends after the last event of the run, which carries the envelope in its field `envelope`; or after 10 minutes.',
     params: z.object({ id: runIdSchema }),
     headers: {
-      'Last-Event-ID': { description: 'Only events after this number are told.', schema: z.string().regex(/^\d{1,15}$/) },
+      'Last-Event-ID': {
+        description: 'Only events after this number are told; all of them where no event of the run has it.',
+        schema: z.string().regex(/^\d{1,15}$/),
+      },
     },
     answers: {
       200: { description: 'The events.', event: eventSchema },

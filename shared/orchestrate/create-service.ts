@@ -1,7 +1,7 @@
 // The service, put together: each operation finds its run within the caller's tenant, leaves its receipt, and does its work.
 
 import { ApiError, type Envelope } from '../contract/index.ts';
-import { CancelError, cancelRun, forceCancel, isFinal, listRuns } from '../runs/index.ts';
+import { CancelError, cancelRun, forceCancel, isFinal, listEvents, listRuns } from '../runs/index.ts';
 import { acceptRun, acceptTriggered } from './accept-run.ts';
 import { answerCallback, answerCheckpoint } from './answers.ts';
 import { readEnvelope, runView } from './envelope.ts';
@@ -56,7 +56,9 @@ export function createService(parts: ServiceParts): Service {
     },
     async events(caller, id, after, options) {
       const { run, job } = await locateRun(runs, caller.tenant, id);
-      return { jobId: job.id, runId: run.id, events: feed.follow(run.id, after, options) };
+      // A number that no event has was told of another run (of the same job, before a retry), or is made up: nothing of this one is known.
+      const [last] = after > 0 ? await listEvents(runs, run.id, after - 1, 1) : [];
+      return { jobId: job.id, runId: run.id, events: feed.follow(run.id, last?.n === after ? after : 0, options) };
     },
     async cancel(caller, source, id, options) {
       const { run } = await locateRun(runs, caller.tenant, id);

@@ -34,7 +34,7 @@ export interface Service {
   settle(caller: Caller, id: string, timeoutMs: number): Promise<Envelope>;
   /** Newest first. @throws ApiError invalid (cursor) */
   list(caller: Caller, query: ListQuery): Promise<RunList>;
-  /** The events of a run after number `after` (see `EventFeed`). @throws ApiError not_found */
+  /** The events of a run after number `after` (see `EventFeed`); all of them where no event of it has that number. @throws ApiError not_found */
   events(
     caller: Caller,
     id: string,

@@ -153,6 +153,17 @@ describe('a run', () => {
     expect(none.statusCode, 'an EventSource comes back to everything else').toBe(204);
   });
 
+  test.each(['running', 'ended'])('tells all its events after a Last-Event-ID that it never told, while it is %s', async (when) => {
+    const workflow = when === 'running' ? { workflow: 'approval' } : { workflow: 'echo', input: { text: 'a' } };
+    const { json } = await bench.ask({ method: 'POST', path: RUN, body: workflow });
+    const path = `${RUN}/${json.data.run_id}`;
+
+    const following = await bench.ask({ path: `${path}/events`, headers: { 'last-event-id': '9'.repeat(15) } });
+    if (when === 'running') await bench.ask({ method: 'POST', path: `${path}/cancel` });
+
+    expect((await readStream(following.body)).map(({ id }) => id).slice(0, 3)).toEqual(['1', '2', '3']);
+  });
+
   test.each(['x', '-1', '1.5', '1e3', '9'.repeat(16), '0x1'])('a Last-Event-ID of %j is refused', async (id) => {
     const { statusCode } = await bench.ask({ path: `${RUN}/${NOBODY}/events`, headers: { 'last-event-id': id } });
 

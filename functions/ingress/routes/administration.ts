@@ -46,6 +46,7 @@ export const ADMINISTRATION_ROUTES = defineRoutes({
     access: 'admin',
     tag: 'Keys',
     summary: 'Revoke an API key',
+    description: 'From now on it opens nothing. A stream that it has opened ends within 10 minutes.',
     params: z.object({ id: keyIdSchema }),
     query: keysQuerySchema,
     answers: { 200: { description: 'The key, revoked. Twice is once.', schema: keySchema } },
