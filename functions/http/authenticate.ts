@@ -20,6 +20,8 @@ export interface Authentication {
 
 const ALL_SCOPES = ['run', 'read', 'admin'] as const;
 const SERVICE_RESOURCE = '/svc';
+/** Of these a proxy sends one at least, if it is set up to say that it is one. */
+const PROXY_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'];
 
 /**
  * Finds out who asks, and whether they may.
@@ -110,7 +112,7 @@ function isLoopback(event: ApiEvent): boolean {
   if (!named(headerOf(event, 'host'))) return false;
   const origin = headerOf(event, 'origin');
   if (origin !== undefined && !named(/^https?:\/\/(.+)$/i.exec(origin)?.[1])) return false;
-  return headerOf(event, 'x-forwarded-for') === undefined && headerOf(event, 'forwarded') === undefined;
+  return PROXY_HEADERS.every((name) => headerOf(event, name) === undefined);
 }
 
 function forbidden(why: string): ApiError {

@@ -24,8 +24,8 @@ const parser = httpJsonBodyParser({
  * @throws ApiError bad_request, too_large, unsupported_media_type; HttpError of middy's parser
  */
 export async function readBody(event: ApiEvent, definition: JsonBody | TextBody): Promise<unknown> {
-  const text = bodyText(event);
-  if (text === '') {
+  const bytes = bodyBytes(event);
+  if (bytes.length === 0) {
     if (definition.kind === 'json' && definition.empty !== undefined) return definition.empty;
     throw new ApiError(
       'bad_request',
@@ -33,6 +33,7 @@ export async function readBody(event: ApiEvent, definition: JsonBody | TextBody)
     );
   }
   checkType(event, definition);
+  const text = textOf(bytes);
   if (definition.kind === 'text') return text;
   checkDepth(text);
   const request = { event: { headers: { 'content-type': 'application/json' }, body: text, isBase64Encoded: false } };
@@ -41,18 +42,15 @@ export async function readBody(event: ApiEvent, definition: JsonBody | TextBody)
   return request.event.body;
 }
 
-function bodyText({ body, isBase64Encoded }: ApiEvent): string {
-  if (body === null || body === undefined) return '';
-  const tooLarge = (): ApiError =>
-    new ApiError('too_large', `the body has more than ${MAX_BODY_BYTES} bytes; send less, or pass large values by reference.`);
-  if (!isBase64Encoded) {
-    if (Buffer.byteLength(body) > MAX_BODY_BYTES) throw tooLarge();
-    return body.startsWith('\ufeff') ? body.slice(1) : body;
-  }
-  const bytes = Buffer.from(body, 'base64');
-  if (bytes.length > MAX_BODY_BYTES) throw tooLarge();
+function bodyBytes({ body, isBase64Encoded }: ApiEvent): Buffer {
+  const bytes = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
+  if (bytes.length <= MAX_BODY_BYTES) return bytes;
+  throw new ApiError('too_large', `the body has more than ${MAX_BODY_BYTES} bytes; send less, or pass large values by reference.`);
+}
+
+/** Without a byte order mark. */
+function textOf(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw new ApiError('bad_request', 'the body is not UTF-8; expected UTF-8 text.');
-  // Takes a byte order mark away.
   return new TextDecoder().decode(bytes);
 }
 

@@ -213,6 +213,9 @@ describe('the deprecated route', () => {
     ['from a page of another origin', { headers: { Origin: 'https://evil.example.com' } }],
     ['from a page without an origin', { headers: { Origin: 'null' } }],
     ['through a proxy', { headers: { 'X-Forwarded-For': '203.0.113.9' } }],
+    ['through a proxy of the standard', { headers: { Forwarded: 'for=203.0.113.9' } }],
+    ['through a proxy of another habit', { headers: { 'X-Real-IP': '203.0.113.9' } }],
+    ['through a proxy that only names itself', { headers: { Via: '1.1 proxy' } }],
     ['with a key', { sourceIp: '203.0.113.1', headers: { 'x-api-key': 'mk_any' } }],
   ])('refuses callers %s', async (_what, asked) => {
     const { statusCode } = await bench.ask({ ...produce, sourceIp: '127.0.0.1', ...asked });

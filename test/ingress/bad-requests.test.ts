@@ -1,5 +1,6 @@
 // What is wrong with a request is told with the right status, and in one shape (`support.ts` holds every answer against it).
 
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApi } from '../../functions/ingress/index.ts';
 import { type Asked, type Bench, eventOf, openBench } from './support.ts';
@@ -47,6 +48,7 @@ describe('a body', () => {
     const plain = await post(`\ufeff${good}`);
 
     expect([encoded[0], plain[0]]).toEqual([200, 200]);
+    expect(await post('\ufeff')).toEqual([400, 'bad_request']);
   });
 
   test('of more than 1 MB is 413, also where it is in base64, and one of just that is taken', async () => {
@@ -76,7 +78,10 @@ describe('a body', () => {
   );
 
   test('that is compressed is 415', async () => {
+    const compressed = gzipSync(good).toString('base64');
+
     expect(await post(good, { 'content-encoding': 'gzip' })).toEqual([415, 'unsupported_media_type']);
+    expect(await post(compressed, { 'content-encoding': 'gzip' }, { isBase64Encoded: true })).toEqual([415, 'unsupported_media_type']);
   });
 
   test.each(['{"__proto__":{"scopes":["admin"]},"workflow":"echo"}', '{"workflow":"echo","input":{"constructor":{"prototype":{"x":1}}}}'])(
