@@ -14,7 +14,7 @@ const A = '{ id: a, service: s, method: /a, output: av, compensate: { method: /u
 const END = '{ id: end, service: s, method: /end }';
 const ASK = '{ id: ask, checkpoint: { title: "Well?", allow: [approve, reject], timeout: 10m }, output: said }';
 const BACK = '{ id: back, service: s, method: /back, await: callback, input: { url: "{{ callback.url }}" }, timeout: 10m }';
-const PAUSE = '{ id: pause, wait: 20m }';
+const PAUSE = '{ id: pause, wait: 8m }';
 
 export const TWO = file('two', [A, END], 'triggers:\n  - event: { source: [web] }\n    dedupe: "{{ .event.detail.id }}"\n');
 export const ASKS = file('asks', [A, ASK, END]);

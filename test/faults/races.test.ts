@@ -10,7 +10,7 @@ import { type Cloud, type CloudOptions, type CloudProcess, createCloud, ME } fro
 import { ASKS, asked, cancel, PATIENT, PLAIN, refuses, running, type Subject, start, TWO } from './operations.ts';
 import { eventsOf, expectSound, receiptsOf, runsOf } from './sound.ts';
 
-const LATER_MS = 45 * 60_000;
+const LATER_MS = 25 * 60_000;
 const SEEDS = Array.from({ length: 12 }, (_, n) => n + 1);
 
 interface Race {
