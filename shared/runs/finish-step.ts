@@ -51,9 +51,8 @@ export async function writeDone(
   const failed = options.failure ?? (shaped.fits ? undefined : options.tooLarge(shaped.path, shaped.bytes, shaped.budget));
   if (failed) Object.assign(record, { failure: { error: failed.name, message: failed.message }, ...options.mark?.(failed) });
   if (started.undo) {
-    const undo = await resolveLate(started.undo, { output: answer });
-    if (needsError(undo) && (select || !shaped.fits || shaped.stored)) record.whole = await keepWhole(runs, runId, started.at, answer);
-    record.undo = await keepUndo(runs, runId, started.at, undo);
+    const isOutput = !select && shaped.fits && !shaped.stored;
+    Object.assign(record, await finishUndo(runs, runId, started.at, started.undo, { value: answer, isOutput }));
   }
   const key = stepKey(runId, started.at);
   if (await store.put(key, record as unknown as JsonObject, { equals: { state: started.state, owner: started.owner } }, options.expiresAt))
@@ -72,6 +71,22 @@ export async function writeDone(
   if (now.undoFailure) written.undoFailure = now.undoFailure;
   const condition = { equals: { state: now.state, owner: now.owner, undoState: now.undoState ?? null } };
   return (await store.put(key, written as unknown as JsonObject, condition, options.expiresAt)) ? written : undefined;
+}
+
+/**
+ * The undo request of a step whose answer is known, as its record keeps it; with the whole answer where the failure has to be known too.
+ * @param answer.isOutput the record's output is the whole answer
+ */
+export async function finishUndo(
+  runs: Runs,
+  runId: string,
+  at: string,
+  asked: UndoSpec,
+  answer: { value: Json; isOutput: boolean },
+): Promise<Pick<StepRecord, 'undo' | 'whole'>> {
+  const undo = await resolveLate(asked, { output: answer.value });
+  const kept = { undo: await keepUndo(runs, runId, at, undo) };
+  return needsError(undo) && !answer.isOutput ? { ...kept, whole: await keepWhole(runs, runId, at, answer.value) } : kept;
 }
 
 /** The undo request of a step whole again: what `writeDone` put away is loaded. @throws BadReferenceError */

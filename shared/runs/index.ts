@@ -26,7 +26,7 @@ export { ensureEndEvent } from './end-event.ts';
 export { endsRun } from './ends-run.ts';
 export { errorInfo, failureFields } from './error-info.ts';
 export { escapeReserved, unescapeReserved } from './escape.ts';
-export { type DoneOptions, loadUndo, writeDone } from './finish-step.ts';
+export { type DoneOptions, finishUndo, loadUndo, writeDone } from './finish-step.ts';
 export { checkpointKey, type RunKey, runKeyOf, runRecordKey, stepKey } from './keys.ts';
 export { needsError, resolveLate } from './late.ts';
 export { noteLate } from './late-step.ts';
