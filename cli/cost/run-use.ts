@@ -8,7 +8,8 @@ const NOTHING: Range = { min: 0, max: 0 };
 
 /** @param items length of every list that a foreach goes over; null: unknown, so the least is none and the most is open */
 export function runUse(workflow: Workflow, stats: Stats, items: number | null): RunUse {
-  const calls = inSequence(workflow.steps, invocations, items);
+  const loading = loadingSteps(workflow);
+  const calls = inSequence(workflow.steps, (step) => invocations(step, loading), items);
   return {
     transitions: add(
       items === null ? stats.transitions : { min: stats.transitions.min, max: withoutItems(workflow, stats) },
@@ -29,22 +30,34 @@ export function mayBeExpress(workflow: Workflow): boolean {
 }
 
 /** Invocations of the step function or the checkpoint function that a step itself makes. */
-function invocations(step: Step): number {
-  if (step.kind === 'call' || step.kind === 'checkpoint') return 1;
-  return step.kind === 'emit' && step.compensate !== null ? 1 : 0;
+function invocations(step: Step, loading: ReadonlySet<Step>): Range {
+  const always = step.kind === 'call' || step.kind === 'checkpoint' || (step.kind === 'emit' && step.compensate !== null) ? 1 : 0;
+  return { min: always, max: always + (loading.has(step) ? 1 : 0) };
+}
+
+/** Sub-workflows whose result is read, if only in what a foreach collects: it is loaded where it is large. */
+function loadingSteps(workflow: Workflow): Set<Step> {
+  const loading = new Set<Step>();
+  for (const step of allSteps(workflow)) {
+    const read = 'output' in step && step.output !== null;
+    if (step.kind === 'workflow' && read) loading.add(step);
+    if (step.kind !== 'foreach' || !read) continue;
+    for (const inner of allSteps({ steps: step.steps })) if (inner.kind === 'workflow') loading.add(inner);
+  }
+  return loading;
 }
 
 /** Adds up a quantity of each step over a list of steps. */
-function inSequence(steps: readonly Step[], own: (step: Step) => number, items: number | null): Range {
+function inSequence(steps: readonly Step[], own: (step: Step) => Range, items: number | null): Range {
   return steps.map((step) => ofStep(step, own, items)).reduce(add, NOTHING);
 }
 
-function ofStep(step: Step, own: (step: Step) => number, items: number | null): Range {
+function ofStep(step: Step, own: (step: Step) => Range, items: number | null): Range {
   const always = withBlocks(step, own, items);
   return step.when ? { min: 0, max: always.max } : always;
 }
 
-function withBlocks(step: Step, own: (step: Step) => number, items: number | null): Range {
+function withBlocks(step: Step, own: (step: Step) => Range, items: number | null): Range {
   switch (step.kind) {
     case 'parallel':
       return step.branches.map(({ when, steps }) => maybe(when !== null, inSequence(steps, own, items))).reduce(add, NOTHING);
@@ -59,7 +72,7 @@ function withBlocks(step: Step, own: (step: Step) => number, items: number | nul
       return { min: 0, max: body.max === 0 ? 0 : null };
     }
     default:
-      return { min: own(step), max: own(step) };
+      return own(step);
   }
 }
 
@@ -79,7 +92,10 @@ function add(a: Range, b: Range): Range {
 function withoutItems(workflow: Workflow, { transitions }: Stats): number | null {
   if (transitions.max !== null) return transitions.max;
   const conditional = allSteps(workflow).some((step) => step.when !== null || step.kind === 'switch');
-  return conditional ? null : transitions.min;
+  if (conditional) return null;
+  const loading = loadingSteps(workflow);
+  const loads = inSequence(workflow.steps, (step) => ({ min: 0, max: loading.has(step) ? 1 : 0 }), 0);
+  return loads.max === null ? null : transitions.min + loads.max;
 }
 
 /** Transitions inside the iterations, for lists of a given length. */

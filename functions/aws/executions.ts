@@ -142,6 +142,9 @@ export function createExecutions({ sfn, clock, undoArn }: ExecutionsOptions): Aw
         const status = (await describe(executionArn))?.status;
         return status === 'PENDING_REDRIVE' ? 'RUNNING' : status;
       },
+      async output(executionArn) {
+        return (await describe(executionArn))?.output ?? undefined;
+      },
       stop,
       succeedTask,
     },

@@ -114,7 +114,7 @@ export function termsOf({ message, deadlineMs }: Work): CallbackTerms {
   return terms;
 }
 
-export function shapeOf(message: Message): Shape {
+export function shapeOf(message: Shape): Shape {
   const shape: Shape = {};
   if (message.select) shape.select = message.select;
   if (message.keep) shape.keep = message.keep;

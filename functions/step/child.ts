@@ -13,6 +13,7 @@ import {
   findRun,
   isFinal,
   listSteps,
+  loadStored,
   owed,
   type RunRecord,
   readValue,
@@ -147,7 +148,7 @@ async function undoByRequest(
   undo: UndoSpec,
 ): Promise<void> {
   const { runs } = context;
-  const output = (await readValue(runs, child.id, 'OUTPUT')) ?? null;
+  const output = await loadStored(runs.blobs, child.id, (await readValue(runs, child.id, 'OUTPUT')) ?? null);
   const spec = await resolveLate(undo, { output, error: record.error ?? errorInfo(message.error) });
   const run = runKeyOf(message.run);
   const work = {

@@ -33,6 +33,8 @@ export interface EventEntry {
 export interface ChildExecutions {
   /** Undefined: there is none of that ARN. */
   status(executionArn: string): Promise<'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | undefined>;
+  /** JSON text of what an execution gave that has succeeded; undefined for any other. */
+  output(executionArn: string): Promise<string | undefined>;
   stop(executionArn: string, error: string, cause: string): Promise<void>;
   /** Answers a task token. One that was answered, timed out or is gone is no error. */
   succeedTask(token: string, output: Json): Promise<void>;

@@ -19,6 +19,7 @@ import type { Blobs, Store } from '../../shared/store/index.ts';
 import { callStep } from './call.ts';
 import { undoChild } from './child.ts';
 import type { ChildExecutions, EventEntry, StepContext } from './context.ts';
+import { loadResult } from './load.ts';
 import { pageItems } from './page.ts';
 import { report } from './report.ts';
 import { failure, StepError } from './step-error.ts';
@@ -93,12 +94,14 @@ async function perform(context: StepContext, message: StepMessage): Promise<Json
       return { ...(await report(context, message)) };
     case 'child':
       return { ...(await undoChild(context, message)) };
+    case 'load':
+      return loadResult(context, message);
     case 'end':
       return endExpress(context, message);
     default:
       throw failure('Maestro.BadConfiguration', {
         step: '',
-        message: `message: found an unknown op, expected one of call, emit, undo, page, report, child, end`,
+        message: `message: found an unknown op, expected one of call, emit, undo, page, report, child, load, end`,
       });
   }
 }

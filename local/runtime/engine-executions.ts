@@ -17,6 +17,9 @@ export function engineExecutions(engineOf: () => Engine): EngineExecutions {
     async status(executionArn) {
       return find(engineOf(), executionArn)?.status;
     },
+    async output(executionArn) {
+      return find(engineOf(), executionArn)?.output ?? undefined;
+    },
     async stop(executionArn, error, cause) {
       await unlessGone(engineOf().stopExecution({ executionArn, error, cause }));
     },

@@ -81,6 +81,7 @@ export function startProcess(options: ProcessOptions): SimulatedProcess {
     putEvents: () => Promise.resolve({ outcome: 'done', value: null }),
     executions: {
       status: (arn) => Promise.resolve(find(engine, arn)?.status),
+      output: (arn) => Promise.resolve(find(engine, arn)?.output ?? undefined),
       stop: async (executionArn, error, cause) => void (await engine.stopExecution({ executionArn, error, cause })),
       succeedTask: (token, output) => engine.sendTaskSuccess(token, JSON.stringify(output)),
     },

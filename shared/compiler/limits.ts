@@ -54,6 +54,9 @@ function eventsOfStep(workflow: Workflow, step: Step): number {
       return guard + 8 + 2 + (inside[0] ?? 0) + undoPage(step);
     case 'switch':
       return guard + 2 + Math.max(0, ...inside);
+    case 'workflow':
+      // A result that was stored for its size: the expression that failed, and the Task that loads it.
+      return guard + undo + 6 + (step.output === null ? 0 : 6);
     default:
       return guard + undo + 6;
   }

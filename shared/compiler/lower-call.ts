@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../json.ts';
 import { FUNCTION_GONE, RETRYABLE } from '../protocol/errors.ts';
 import { toPointer } from '../protocol/pointer.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
-import type { CallStep, Compensate, EmitStep, Expr, Retry, Service, Template } from '../workflow/index.ts';
+import type { CallStep, Compensate, EmitStep, Expr, Retry, Service, Step, Template, WorkflowStep } from '../workflow/index.ts';
 import type { AslState } from './asl.ts';
 import { catchers, goOn, type Lowered, leave } from './exit.ts';
 import { expressionCode, literalValue, templateCode, templateValue, textCode, wrap } from './expression/index.ts';
@@ -107,11 +107,9 @@ export function recordFields(site: Site<CallStep | EmitStep>, compensate: Compen
   const output = step.kind === 'call' ? step.output : null;
   const lets = step.onError === 'continue';
   const stops = lets ? [] : frame.stops;
-  const keep = keptPaths(site);
   return {
     ...(compensate ? { undo: undoSpec(context, frame, place, compensate, output) } : {}),
-    ...(keep ? { keep: keep.map((path) => literalValue(toPointer(path))) } : {}),
-    ...(step.kind === 'call' ? budgetField(frame, step) : {}),
+    ...shapeFields(site),
     ...(lets || frame.letGo ? { onError: 'continue' } : {}),
     ...(attempts > 1 ? { attempt: '{% $states.context.State.RetryCount %}', attempts } : {}),
     ...(frame.blocks.length > 0 ? { blocks: frame.blocks.map(placeValue) } : {}),
@@ -120,15 +118,22 @@ export function recordFields(site: Site<CallStep | EmitStep>, compensate: Compen
   };
 }
 
+/** How a result may stand in the state: what is kept of one that is too large, and what is too large. An event has none. */
+export function shapeFields(site: Site<CallStep | EmitStep | WorkflowStep>): JsonObject {
+  const { frame, step } = site;
+  if (step.kind === 'emit') return {};
+  const keep = keptPaths({ ...site, step });
+  return { ...(keep ? { keep: keep.map((path) => literalValue(toPointer(path))) } : {}), ...budgetField(frame, step) };
+}
+
 /** The paths that later templates read of this step's result; undefined where all of it is read. */
-function keptPaths({ context, frame, step }: Site<CallStep | EmitStep>): string[][] | undefined {
-  if (step.kind !== 'call') return undefined;
+function keptPaths({ context, frame, step }: Site<CallStep | WorkflowStep>): string[][] | undefined {
   const paths = step.output === null ? [] : [...(context.analysis.reads.get(step.output) ?? [])];
   if (frame.collected?.steps.has(step)) paths.push(...frame.collected.paths);
   return paths.some((path) => path.length === 0) ? undefined : paths;
 }
 
-function budgetField(frame: Frame, step: CallStep): { budget?: Json } {
+function budgetField(frame: Frame, step: Step): { budget?: Json } {
   if (!frame.collected?.steps.has(step)) return frame.budget === DEFAULT_BUDGET ? {} : { budget: frame.budget };
   const divisor = frame.collected.divisors.map((code) => `$max([1, ${code}])`).join(' * ');
   return { budget: wrap(`$max([${SMALLEST_BUDGET}, $min([${frame.budget}, $floor(${COLLECTED_BYTES} / (${divisor}))])])`) };

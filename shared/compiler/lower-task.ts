@@ -1,26 +1,22 @@
-// Tasks that are not calls: checkpoint, sub-workflow, emit.
+// Tasks that are not calls: checkpoint and emit.
 
 import type { Json, JsonObject } from '../json.ts';
 import { MESSAGE_VERSION } from '../protocol/step-message.ts';
-import type { CheckpointStep, EmitStep, Template, WorkflowStep } from '../workflow/index.ts';
+import type { CheckpointStep, EmitStep, Template } from '../workflow/index.ts';
 import type { AslState, NamedState } from './asl.ts';
 import { caughtCode } from './caught-error.ts';
 import { catchers, goOn, type Lowered, leave } from './exit.ts';
-import { jsonataString, literalValue, templateCode, templateValue, wrap } from './expression/index.ts';
+import { literalValue, templateCode, templateValue, wrap } from './expression/index.ts';
 import { caughtFailure } from './failure-exit.ts';
-import { placeCode, placeValue } from './frame.ts';
+import { placeValue } from './frame.ts';
 import { lookedAtLetGo } from './let-go.ts';
-import { longestUndoSeconds } from './limits.ts';
-import { letGo, messageHead, recordFields, undoSpec, waitSecondsCode } from './lower-call.ts';
-import { childNameCode, deadlineCode, expression, RUN_ID_CODE } from './runtime-code.ts';
+import { letGo, messageHead, recordFields, waitSecondsCode } from './lower-call.ts';
 import { type Context, scopeOf, stepFunction } from './scope.ts';
 import { LAMBDA_RETRIER } from './service-config.ts';
 import { assignField, assignments, type Site } from './site.ts';
 
 /** Source of every event that a workflow emits. */
 const EVENT_SOURCE = 'maestro';
-/** AWS's default for a Task without TimeoutSeconds, and its largest value. */
-const LONGEST_TASK_SECONDS = 99_999_999;
 
 /** Waits for a person: a Task on the checkpoint function that ends when its token is answered. */
 export function lowerCheckpoint(site: Site<CheckpointStep>): Lowered {
@@ -84,60 +80,6 @@ function checkpointCatchers(site: Site<CheckpointStep>): { list: Json[]; states:
 /** A checkpoint that nobody answered in time is rejected. */
 function rejectedCode(caught: string): string {
   return `($x := ${caught}; $x.error = "States.Timeout" ? $merge([$x, {"error": "Maestro.Rejected", "cause": "nobody answered in time"}]) : $x)`;
-}
-
-/** Runs another workflow and waits for it. Deadline, parent and place travel in the reserved key of its input. */
-export function lowerWorkflow(site: Site<WorkflowStep>): Lowered {
-  const { context, frame, step, place, exit } = site;
-  const { assign, overrides } = assignments(site, { code: '$states.result.Output', total: false });
-  const child = context.children.get(step.workflow);
-  const seconds = child
-    ? Math.min(LONGEST_TASK_SECONDS, Math.ceil(child.timeoutMs / 1000) + longestUndoSeconds(child) + 60)
-    : LONGEST_TASK_SECONDS;
-  const goesOn = step.onError === 'continue' ? lookedAtLetGo(site, letGo(site)) : null;
-  const state: AslState = {
-    Type: 'Task',
-    Resource: 'arn:aws:states:::states:startExecution.sync:2',
-    TimeoutSeconds: seconds,
-    Arguments: {
-      StateMachineArn: context.substitutions.placeholder('workflow', step.workflow),
-      Name: expression(childNameCode(placeCode(place))),
-      Input: childInput(site),
-    },
-    ...assignField(exit, assign),
-    Catch: catchers(caughtFailure(context, frame, step), goesOn?.catcher ?? null),
-  };
-  leave(state, exit, overrides, '{% $states.result.Output %}');
-  return { enter: { kind: 'goto', state: step.id, callsStep: false }, states: [[step.id, state], ...(goesOn?.states ?? [])] };
-}
-
-function childInput({ context, frame, step, place }: Site<WorkflowStep>): Json {
-  const link: JsonObject = {
-    parent: { run: expression(RUN_ID_CODE), at: placeValue(place), step: step.id },
-    deadline: expression(deadlineCode(context.workflow.timeoutMs)),
-    ...(step.compensate ? { undo: undoSpec(context, frame, place, step.compensate, step.output) } : {}),
-  };
-  if (step.input === null) return { $maestro: link };
-  const scope = scopeOf(context, frame, place);
-  const given = templateValue(step.input, scope);
-  if (step.input.kind === 'object' && typeof given === 'object' && given !== null && !Array.isArray(given)) {
-    return { ...given, $maestro: link };
-  }
-  const code = templateCode(step.input, scope);
-  const values = jsonCode(link);
-  return wrap(`($i := ${code}; $merge([$type($i) = "object" ? $i : {"value": $i}, {"$maestro": ${values}}]))`);
-}
-
-/** A template value as one JSONata expression: `{% code %}` leaves stand for themselves, everything else is constant. */
-function jsonCode(value: Json): string {
-  if (typeof value === 'string') return value.startsWith('{%') ? `(${value.slice(2, -2).trim()})` : jsonataString(value);
-  if (Array.isArray(value)) return `[${value.map(jsonCode).join(', ')}]`;
-  if (typeof value === 'object' && value !== null) {
-    return `{${Object.entries(value)
-      .map(([key, inner]) => `${jsonataString(key)}: ${jsonCode(inner)}`)
-      .join(', ')}}`;
-  }
-  return JSON.stringify(value);
 }
 
 /** An event on the bus: straight to EventBridge, or through the step function where it can be undone. */

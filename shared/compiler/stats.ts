@@ -1,6 +1,7 @@
 // How large a definition is and how many transitions a run of it takes: what Step Functions bills.
 
 import type { Json, JsonObject } from '../json.ts';
+import { LOAD } from './lower-workflow.ts';
 import { FAILED } from './undo-chain.ts';
 
 export interface Stats {
@@ -73,11 +74,21 @@ function happyPath(start: string, states: States, perItem: { [id: string]: Range
       if (ends.length === 0) return null;
       return add(own, { min: Math.min(...ends.map((range) => range.min)), max: largest(ends.map((range) => range.max)) });
     }
-    if (state.End === true || state.Type === 'Succeed') return isFailedReport(state.Output) ? null : own;
-    const next = visit(state.Next as string);
-    return isFailedReport(state.Output) || next === null ? null : add(own, next);
+    if (isFailedReport(state.Output)) return null;
+    const next = state.End === true || state.Type === 'Succeed' ? { min: 0, max: 0 } : visit(state.Next as string);
+    if (next === null) return null;
+    const load = loadedBy(state);
+    // A large result is loaded first, then the run goes on as it does with a small one.
+    const most = load === null ? next.max : (visit(load)?.max ?? null);
+    return add(own, { min: next.min, max: most });
   };
   return visit(start) ?? { min: 0, max: 0 };
+}
+
+/** The state that loads a sub-workflow's result when it is large: the one catcher on a happy way. */
+function loadedBy(state: JsonObject): string | null {
+  const [first] = Array.isArray(state.Catch) ? (state.Catch as JsonObject[]) : [];
+  return typeof first?.Next === 'string' && first.Next.endsWith(LOAD) ? first.Next : null;
 }
 
 /** Transitions inside a Parallel or Map. */

@@ -206,6 +206,22 @@ export interface ChildResult {
   input: Json;
 }
 
+/**
+ * The result of a sub-workflow in which a value stands as a reference of the child's: answers it as the parent's state holds it, below the
+ * parent's own prefix. Which child it is, and what it gave, the records say.
+ */
+export interface LoadMessage {
+  v: 1;
+  op: 'load';
+  run: RunRef;
+  step: string;
+  at: string;
+  limit: number;
+  /** As a call's. */
+  keep?: string[];
+  budget?: number;
+}
+
 /** An Express run's last call: records its end. */
 export interface EndMessage {
   v: 1;
@@ -236,7 +252,7 @@ export interface CheckpointMessage {
   default?: Json;
 }
 
-export type StepMessage = CallMessage | EmitMessage | UndoMessage | PageMessage | ReportMessage | ChildMessage | EndMessage;
+export type StepMessage = CallMessage | EmitMessage | UndoMessage | PageMessage | ReportMessage | ChildMessage | LoadMessage | EndMessage;
 
 /**
  * A result that was too large for the state. It stands where the value would: an object that has `$stored` and, beside it, exactly the kept

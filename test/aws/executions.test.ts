@@ -191,6 +191,16 @@ describe('an execution', () => {
     });
   });
 
+  it('tells what it gave when it has succeeded, and nothing before or otherwise', async () => {
+    const going = await running('going', sequence({ W: { Type: 'Wait', Seconds: 1_000 } }));
+    expect(await executions.children.output(going)).toBeUndefined();
+    await executions.stop(going, 'Maestro.Cancelled', 'by hand');
+    expect(await executions.children.output(going)).toBeUndefined();
+    const done = await running('done', sequence({ P: { Type: 'Pass', Output: { n: 7 } } }));
+    await here.engine.wait(done);
+    expect(JSON.parse((await executions.children.output(done)) ?? '')).toEqual({ n: 7 });
+  });
+
   it('that is not there has no status, and an Express one is not asked about', async () => {
     const express = 'arn:aws:states:us-east-1:111111111111:express:fast:a:b';
     expect(await executions.children.status('arn:aws:states:us-east-1:111111111111:execution:order:none')).toBeUndefined();

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { runUse } from '../../cli/cost/run-use.ts';
 import { ASSUMPTIONS, costOf, PRICES, type PriceTable } from '../../shared/compiler/cost/index.ts';
+import { compile } from '../../shared/compiler/index.ts';
+import { parseWorkflow } from '../../shared/workflow/index.ts';
 
 const five = { min: 5, max: 5 };
 
@@ -78,5 +81,27 @@ describe('costOf', () => {
   test('says where and when each price was read', () => {
     expect(PRICES.asOf).toMatch(/^\d{4}-\d\d$/);
     for (const price of Object.values(PRICES)) if (typeof price === 'object') expect(price.source).toMatch(/^https:\/\/aws\.amazon\.com\//);
+  });
+});
+
+describe('what a run uses', () => {
+  test('has the load of a sub-workflow’s large result among the most, and not among the least', () => {
+    const { workflow } = parseWorkflow(
+      `name: parent
+version: "1"
+steps:
+  - { id: sub, workflow: child, output: c }
+  - { id: each, foreach: "{{ .input.list }}", output: all, steps: [{ id: again, workflow: child }] }
+  - { id: last, workflow: child }
+output: { c: "{{ .c }}", all: "{{ .all }}" }
+`,
+      { file: 'parent.yaml' },
+    );
+    if (!workflow) throw new Error('the file has errors');
+    const { stats } = compile(workflow);
+
+    expect(stats.perItem).toEqual({ each: { min: 1, max: 2 } });
+    expect(runUse(workflow, stats, 3)).toMatchObject({ transitions: { min: 4 + 3, max: 5 + 6 }, calls: { min: 0, max: 1 + 3 } });
+    expect(runUse(workflow, stats, null)).toMatchObject({ transitions: { min: 4, max: null }, calls: { min: 0, max: null } });
   });
 });

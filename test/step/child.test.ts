@@ -150,7 +150,12 @@ describe('the undo of a sub-workflow', () => {
   it('stops a child that runs and has recorded nothing', async () => {
     const stopped: string[] = [];
     const world = createWorld({
-      executions: { status: async () => 'RUNNING', stop: async (arn) => void stopped.push(arn), succeedTask: async () => {} },
+      executions: {
+        status: async () => 'RUNNING',
+        output: async () => undefined,
+        stop: async (arn) => void stopped.push(arn),
+        succeedTask: async () => {},
+      },
     });
     await world.step(call(1));
 
