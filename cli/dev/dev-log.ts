@@ -2,6 +2,7 @@
 
 import { systemClock } from '../../shared/clock.ts';
 import type { LogEntry } from '../../shared/contract/index.ts';
+import { printable } from '../../shared/printable.ts';
 import type { RunEvent } from '../../shared/runs/index.ts';
 import type { Io } from '../io.ts';
 import { createStepLines, type StepLines } from '../live/step-lines.ts';
@@ -69,15 +70,22 @@ export function createDevLog(io: Io, json: boolean): DevLog {
       ];
       say('ready', lines.join('\n'), { urls, api_key: apiKey, data_folder: dataFolder, left });
     },
-    note(text) {
+    note(said) {
+      const text = printableLines(said);
       keep('info', text);
       say('note', text, { message: text });
     },
-    problem(text) {
+    problem(said) {
+      const text = printableLines(said);
       keep('error', text);
       say('problem', `${red('problem', color)} ${text}`, { message: text });
     },
     recent: () => [...kept],
     close: () => runs.clear(),
   };
+}
+
+/** Messages may quote what a service answered. */
+function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }

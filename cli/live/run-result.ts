@@ -1,6 +1,7 @@
 // How a run ended, for people: its output, or the failure with what was undone, in order.
 
 import type { Envelope, Json, Orchestration, Step } from '../../sdk/index.ts';
+import { printable } from '../../shared/printable.ts';
 import { durationText } from '../text/duration.ts';
 import { bold, cyan, dim, green, red, yellow } from '../text/style.ts';
 import { labelOf } from './step-lines.ts';
@@ -26,7 +27,7 @@ export function runResultText({ data }: Envelope, color: boolean): string {
 function failureLines({ run_id, status, error, undo, steps }: Orchestration, color: boolean): string[] {
   if (status === 'completed') return [];
   const lines: string[] = [];
-  if (error) lines.push(`  ${red(error.error, color)}${error.step === null ? '' : ` at ${error.step}`}: ${error.message}`);
+  if (error) lines.push(`  ${red(error.error, color)}${error.step === null ? '' : ` at ${error.step}`}: ${printable(error.message)}`);
   const undone = undoneSteps(steps);
   if (undone.length > 0) lines.push(`  undone, in this order: ${undone.map((label) => cyan(label, color)).join(', ')}`);
   for (const left of undo.left) lines.push(`  ${red('not undone', color)}: ${entryText(left)}`);
@@ -49,8 +50,8 @@ function lastFirst(a: Step, b: Step): number {
 }
 
 function entryText(entry: Json): string {
-  if (typeof entry === 'string') return entry;
+  if (typeof entry === 'string') return printable(entry);
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return String(entry);
   const { step, error, message } = entry;
-  return `${String(step ?? '?')}${error ? ` (${String(error)}${message ? `: ${String(message)}` : ''})` : ''}`;
+  return printable(`${String(step ?? '?')}${error ? ` (${String(error)}${message ? `: ${String(message)}` : ''})` : ''}`);
 }

@@ -1,6 +1,7 @@
 // Everything that is on record about a run, for people.
 
 import type { Checkpoint, Envelope, Step } from '../../sdk/index.ts';
+import { printable } from '../../shared/printable.ts';
 import { durationText } from '../text/duration.ts';
 import { statusText } from '../text/status.ts';
 import { bold, cyan, dim, red } from '../text/style.ts';
@@ -27,16 +28,16 @@ export function runText(envelope: Envelope, color: boolean): string {
   return `${head}\nsteps\n${table(steps.map((step) => stepRow(step, color)))}${questions}${ending}${result}`;
 }
 
-/** What a checkpoint asks, and how it is answered. */
+/** What a checkpoint asks, and how it is answered. Whoever started the run may have written some of it: it cannot draw over what stands around it. */
 export function checkpointText(runId: string, checkpoint: Checkpoint, color: boolean): string {
   const { title, prompt, options, fields, expires_at } = checkpoint;
   const names = typeof fields === 'object' && fields !== null && !Array.isArray(fields) ? Object.keys(fieldsOf(fields)) : [];
   const lines = [
-    `${cyan('?', color)} ${bold(title, color)}`,
-    ...(prompt === null ? [] : [`  ${typeof prompt === 'string' ? prompt : JSON.stringify(prompt)}`]),
-    ...(options ?? []).map(({ value, label }) => `  ${value}${label === value ? '' : `  ${dim(label, color)}`}`),
+    `${cyan('?', color)} ${bold(printable(title), color)}`,
+    ...(prompt === null ? [] : [`  ${printable(typeof prompt === 'string' ? prompt : JSON.stringify(prompt))}`]),
+    ...(options ?? []).map(({ value, label }) => `  ${printable(value)}${label === value ? '' : `  ${dim(printable(label), color)}`}`),
     `  ${dim(`expires ${expires_at}`, color)}`,
-    `  \`${answerCommand(runId, checkpoint, names)}\` answers it.`,
+    `  \`${printable(answerCommand(runId, checkpoint, names))}\` answers it.`,
   ];
   return `${lines.join('\n')}\n`;
 }

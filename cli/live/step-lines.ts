@@ -1,5 +1,6 @@
 // A run's events → the lines that tell them. Pure: no terminal, no clock.
 
+import { printable } from '../../shared/printable.ts';
 import { ITEM_DIGITS } from '../../shared/protocol/place.ts';
 import type { RunEvent } from '../../shared/runs/index.ts';
 import { durationText } from '../text/duration.ts';
@@ -41,7 +42,7 @@ export function createStepLines(color: boolean): StepLines {
   return {
     active: () => [...active.values()],
     take(event) {
-      const error = typeof event['error'] === 'string' ? red(event['error'], color) : '';
+      const error = typeof event['error'] === 'string' ? red(printable(event['error']), color) : '';
       switch (event.type) {
         case 'step.started':
           return begun(event, labelOf(event));
@@ -61,7 +62,7 @@ export function createStepLines(color: boolean): StepLines {
           return ended(event, green('✓', color), 'answered');
         case 'compensation.started':
           active.clear();
-          return [bold(`undoing, last step first${error ? ` (${event['error']})` : ''}`, color)];
+          return [bold(`undoing, last step first${error ? ` (${printable(String(event['error']))})` : ''}`, color)];
         case 'compensation.step_completed':
           return ended(event, cyan('↩', color), dim('undone', color));
         case 'compensation.step_failed':

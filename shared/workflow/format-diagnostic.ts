@@ -1,5 +1,6 @@
 // A diagnostic as people read it: place, code and message, the line with a caret under it, and what to do.
 
+import { printable } from '../printable.ts';
 import type { Diagnostic, Severity } from './diagnostics.ts';
 import { positionsOf } from './reporter.ts';
 
@@ -81,11 +82,6 @@ function cut(source: string, from: number, to: number): { text: string; indent: 
 
 function expand(text: string): string {
   return printable(text.replaceAll('\t', '  '));
-}
-
-/** Control characters could move the cursor or change the terminal: they are shown as a replacement. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '\u{fffd}');
 }
 
 /** Marks that combine with the character before them, joiners and variation selectors. */
