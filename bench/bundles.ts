@@ -13,7 +13,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { BUNDLING } from '../infra/constructs/bundling.ts';
 import { ENV } from '../shared/protocol/environment.ts';
 import { median } from './statistics.ts';
@@ -61,7 +61,7 @@ export function bundleHttpClient(folder: string): Promise<Bundle> {
 
 async function bundleEntry(entry: string, file: string, traced: boolean): Promise<Bundle> {
   const { metafile, outputFiles } = await build({
-    ...BUNDLING_OPTIONS,
+    ...BUNDLING,
     absWorkingDir: ROOT,
     entryPoints: [entry],
     outfile: file,
@@ -74,20 +74,6 @@ async function bundleEntry(entry: string, file: string, traced: boolean): Promis
   const code = outputFiles.find(({ path: name }) => name.endsWith('.mjs'))?.contents ?? new Uint8Array();
   return { file, bytes: code.length, gzipBytes: gzipSync(code).length, packages: packagesOf(output?.[1].inputs ?? {}) };
 }
-
-const BUNDLING_OPTIONS: BuildOptions = {
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: BUNDLING.target,
-  minify: BUNDLING.minify,
-  mainFields: BUNDLING.mainFields,
-  alias: BUNDLING.alias,
-  banner: { js: BUNDLING.banner },
-  sourcemap: BUNDLING.sourceMap,
-  sourcesContent: BUNDLING.sourcesContent,
-  logLevel: 'warning',
-};
 
 const tracer: Plugin = {
   name: 'tracer',

@@ -47,19 +47,17 @@ export function compileWorkflows(folder: string): CompiledWorkflow[] {
   for (const found of checkWorkflowSet(workflows)) sources.find(({ file }) => file === found.file)?.diagnostics.push(found);
   const compiled = sources.flatMap((source) => compileSource(source, workflows) ?? []);
   const invalid = sources.filter((source) => !isValid(source));
-  if (invalid.length > 0) throw new Error(refusal(invalid));
+  if (invalid.length > 0) throw mistake(refusal(invalid));
   return compiled.sort((a, b) => (a.workflow.name < b.workflow.name ? -1 : 1));
 }
 
 function workflowFiles(folder: string): string[] {
   const full = resolve(folder);
   if (!statSync(full, { throwIfNoEntry: false })?.isDirectory())
-    throw new Error(`workflows: there is no folder ${full}; expected a folder of workflow files. Name one with \`-c workflows=DIR\`.`);
+    throw mistake(`workflows: there is no folder ${full}; expected a folder of workflow files. Name one with \`-c workflows=DIR\`.`);
   const names = readdirSync(full).filter((name) => WORKFLOW_FILE.test(name) && !SCENARIO_FILE.test(name));
   if (names.length === 0)
-    throw new Error(
-      `workflows: the folder ${full} has no workflow files (*.yaml). Make one with \`maestro init\`, or name another folder.`,
-    );
+    throw mistake(`workflows: the folder ${full} has no workflow files (*.yaml). Make one with \`maestro init\`, or name another folder.`);
   return names.sort().map((name) => relative('.', join(full, name)));
 }
 
@@ -83,9 +81,16 @@ function protosOf(workflow: Workflow): { [service: string]: string } {
     return readProtos(workflow, '.');
   } catch (error) {
     // Its message names the workflow file and the service.
-    if (error instanceof ProtoFileError) throw new Error(error.message, { cause: error });
+    if (error instanceof ProtoFileError) throw mistake(error.message);
     throw error;
   }
+}
+
+/** For the author of the workflows, whom the place in this code where it was noticed would only distract: `cdk synth` prints the stack. */
+function mistake(message: string): Error {
+  const error = new Error(message);
+  error.stack = `Error: ${message}`;
+  return error;
 }
 
 function isValid({ workflow, diagnostics }: Source): boolean {

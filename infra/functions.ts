@@ -9,10 +9,11 @@ import type { Api } from './constructs/api.ts';
 import type { Data } from './constructs/data.ts';
 import type { Deployments } from './constructs/deployments.ts';
 import type { Events } from './constructs/events.ts';
-import { HandlerFunction, type HandlerFunctionProps, type Network } from './constructs/handler-function.ts';
+import { HandlerFunction, type HandlerFunctionProps } from './constructs/handler-function.ts';
 import { allow } from './constructs/policies.ts';
 import type { Queues } from './constructs/queues.ts';
 import type { Workflows } from './constructs/workflows.ts';
+import type { Network } from './public-types.ts';
 
 /** One for each folder of `functions/` that has a handler. */
 export type FunctionName = 'ingress' | 'stream' | 'step' | 'checkpoint' | 'recorder' | 'starter';

@@ -15,12 +15,12 @@ import { Api } from './constructs/api.ts';
 import { Data } from './constructs/data.ts';
 import { Deployments } from './constructs/deployments.ts';
 import { Events } from './constructs/events.ts';
-import type { Network } from './constructs/handler-function.ts';
-import { type AlarmActions, Observability } from './constructs/observability.ts';
-import { type DeadLetterQueues, Queues } from './constructs/queues.ts';
+import { Observability } from './constructs/observability.ts';
+import { Queues } from './constructs/queues.ts';
 import { Workflows } from './constructs/workflows.ts';
 import { grantAll, makeFunctions } from './functions.ts';
 import { lambdaEndpoints } from './lambda-endpoints.ts';
+import type { AlarmActions, DeadLetterQueues, Network } from './public-types.ts';
 
 /** What Maestro may be told. Everything but the folder of workflows has a default. */
 export interface MaestroProps {

@@ -1,5 +1,5 @@
 // Bundles the command line into dist/: one small entry, and a chunk per command and heavy library, so that `maestro validate` never reads
-// the engine, gRPC or an AWS client. Also puts `maestro` into node_modules/.bin, which npm does only for packages that others install.
+// the engine, gRPC or an AWS client. Beside it, as one module, the construct that CDK apps import. Also puts `maestro` into node_modules/.bin, which npm does only for packages that others install.
 
 import {
   chmodSync,
@@ -14,8 +14,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { basename, dirname, join } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
@@ -52,31 +52,49 @@ const namedExports: Plugin = {
   },
 };
 
-await bundle();
+const OPTIONS = {
+  absWorkingDir: root,
+  write: false,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  banner: { js: REQUIRE_BANNER },
+  // Names of errors and functions are part of what people read in messages.
+  keepNames: true,
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+} satisfies BuildOptions;
+
+await Promise.all([bundleCommand(), bundleConstruct()]);
 linkCommand();
 
-async function bundle(): Promise<void> {
+async function bundleCommand(): Promise<void> {
   const { outputFiles } = await build({
-    absWorkingDir: root,
+    ...OPTIONS,
     entryPoints: { cli: 'cli/main.ts' },
     outdir: 'dist',
     chunkNames: '[name]-[hash]',
-    write: false,
-    bundle: true,
     splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    banner: { js: REQUIRE_BANNER },
     plugins: [namedExports],
-    // Names of errors and functions are part of what people read in messages.
-    keepNames: true,
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    logLevel: 'warning',
   });
   writeAll(outputFiles.map(({ path, contents }) => ({ name: basename(path), contents })));
+}
+
+/** CDK's own classes are those of the app: two copies of them do not know each other. */
+async function bundleConstruct(): Promise<void> {
+  const { outputFiles } = await build({
+    ...OPTIONS,
+    entryPoints: ['infra/index.ts'],
+    outfile: 'dist/infra/index.js',
+    external: ['aws-cdk-lib', 'constructs'],
+  });
+  for (const { path, contents } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true });
+    replace(path, contents);
+  }
 }
 
 /** Replaces the build without a moment in which it is broken: chunks have their hash in the name, and the entry that names them comes last. */
@@ -86,9 +104,7 @@ function writeAll(files: { name: string; contents: Uint8Array }[]): void {
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
   const written = new Set(['package.json']);
   for (const { name, contents } of files.toSorted((a, b) => Number(a.name === ENTRY) - Number(b.name === ENTRY))) {
-    const temporary = join(folder, `.${name}.${process.pid}`);
-    writeFileSync(temporary, contents);
-    renameSync(temporary, join(folder, name));
+    replace(join(folder, name), contents);
     written.add(name);
   }
   const oldMs = Date.now() - STALE_MS;
@@ -97,6 +113,13 @@ function writeAll(files: { name: string; contents: Uint8Array }[]): void {
     const { mtimeMs, isFile } = { mtimeMs: statSync(path).mtimeMs, isFile: statSync(path).isFile() };
     if (isFile && !written.has(name) && mtimeMs < oldMs) rmSync(path);
   }
+}
+
+/** Whoever reads the file meanwhile has the old one or the new one. */
+function replace(file: string, contents: Uint8Array): void {
+  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}`);
+  writeFileSync(temporary, contents);
+  renameSync(temporary, file);
 }
 
 function linkCommand(): void {

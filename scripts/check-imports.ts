@@ -15,7 +15,7 @@ const ROOMS: { [room: string]: string[] } = {
   cli: ['local', 'functions', 'shared', 'sdk'],
   infra: ['shared'],
   sdk: [],
-  scripts: ['functions', 'shared'],
+  scripts: ['infra', 'functions', 'shared'],
   examples: [],
 };
 

@@ -1,4 +1,4 @@
-// One of Maestro's own functions, from `functions/<name>/handler.ts`.
+// One of Maestro's own functions: in the repository bundled from `functions/<name>/handler.ts` at synth, in the package from the bundle that it holds.
 //
 //   H1. Only the alias `live` is ever called, and versions are kept: what runs keeps the code it was started with.
 //   H2. Its role and log group are its own; nothing is granted but by `allow`.
@@ -6,34 +6,32 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
-import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { Policy, type PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
-import { Alias, Architecture, type IFunction, type IVersion, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { type BundlingOptions, LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { Alias, Architecture, Code, type IFunction, type IVersion, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { type BundlingOptions, LogLevel, NodejsFunction, type NodejsFunctionProps, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { LIVE_ALIAS } from '../../shared/protocol/environment.ts';
+import type { Network } from '../public-types.ts';
 import { BUNDLING } from './bundling.ts';
 import { allow, serviceRole } from './policies.ts';
 
+/** Of the repository, or of the package: there this file is a part of `dist/infra/index.js`, as many folders below. */
 const ROOT = join(import.meta.dirname, '..', '..');
 
-const { alias, ...SETTINGS } = BUNDLING;
-/** The AWS SDK is bundled as well: Lambda's own copy changes under a function. */
+/** `BUNDLING` in CDK's words. The AWS SDK is bundled as well: Lambda's own copy changes under a function. */
 const NODEJS_BUNDLING: BundlingOptions = {
-  ...SETTINGS,
   format: OutputFormat.ESM,
+  target: BUNDLING.target,
+  minify: BUNDLING.minify,
+  sourceMap: BUNDLING.sourcemap,
+  sourcesContent: BUNDLING.sourcesContent,
+  mainFields: BUNDLING.mainFields,
+  banner: BUNDLING.banner.js,
   bundleAwsSDK: true,
   logLevel: LogLevel.WARNING,
-  esbuildArgs: Object.fromEntries(Object.entries(alias).map(([name, file]) => [`--alias:${name}`, file])),
+  esbuildArgs: Object.fromEntries(Object.entries(BUNDLING.alias).map(([name, file]) => [`--alias:${name}`, file])),
 };
-
-/** A network that a function runs in. */
-export interface Network {
-  readonly vpc: IVpc;
-  readonly subnets?: SubnetSelection;
-  readonly securityGroups?: ISecurityGroup[];
-}
 
 export interface HandlerFunctionProps {
   /** Folder below `functions/`. */
@@ -59,18 +57,13 @@ export class HandlerFunction extends Construct {
   constructor(scope: Construct, id: string, props: HandlerFunctionProps) {
     super(scope, id);
     const { handler, description, timeout, memorySize, reservedConcurrency, network } = props;
-    const entry = join(ROOT, 'functions', handler, 'handler.ts');
-    if (!existsSync(entry)) throw new Error(`function "${handler}": there is no ${entry}; expected the handler that Lambda calls`);
     this.timeout = timeout;
     this.role = serviceRole(this, 'Role', 'lambda.amazonaws.com', `Maestro's function ${handler}`);
     const logGroup = new LogGroup(this, 'Logs', { retention: props.logRetention, removalPolicy: RemovalPolicy.DESTROY });
     this.allow(allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]));
     if (network) this.allow(allowNetwork());
     this.#function = new NodejsFunction(this, 'Function', {
-      entry,
-      projectRoot: ROOT,
-      depsLockFilePath: join(ROOT, 'package-lock.json'),
-      bundling: NODEJS_BUNDLING,
+      ...codeOf(handler),
       description,
       timeout,
       memorySize,
@@ -122,6 +115,20 @@ export class HandlerFunction extends Construct {
   setEnvironment(name: string, value: string): void {
     this.#function.addEnvironment(name, value);
   }
+}
+
+/**
+ * Where there is a source it is bundled, by esbuild. The package has none, but what esbuild made of it: without esbuild in the project,
+ * `NodejsFunction` would ask Docker.
+ */
+function codeOf(handler: string): NodejsFunctionProps {
+  const entry = join(ROOT, 'functions', handler, 'handler.ts');
+  if (existsSync(entry)) return { entry, projectRoot: ROOT, depsLockFilePath: join(ROOT, 'package-lock.json'), bundling: NODEJS_BUNDLING };
+  const bundle = join(ROOT, 'dist', 'functions', handler);
+  if (existsSync(bundle)) return { code: Code.fromAsset(bundle), handler: 'index.handler' };
+  throw new Error(
+    `function "${handler}": there is neither ${entry} nor ${bundle}; expected the handler that Lambda calls, or its bundle. Install Maestro again.`,
+  );
 }
 
 /** Network interfaces cannot be named beforehand. https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html */

@@ -6,7 +6,6 @@ import {
   ComparisonOperator,
   Dashboard,
   GraphWidget,
-  type IAlarmAction,
   type IMetric,
   MathExpression,
   Metric,
@@ -17,16 +16,11 @@ import {
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { METRIC, METRIC_DIMENSION, METRIC_NAMESPACE, type MetricName } from '../../shared/protocol/metrics.ts';
+import type { AlarmActions, Severity } from '../public-types.ts';
 import type { Api } from './api.ts';
 import type { HandlerFunction } from './handler-function.ts';
 import type { Queues } from './queues.ts';
 import type { DeployedWorkflow } from './workflows.ts';
-
-/** `page`: somebody has to act now. `ticket`: somebody has to look today. */
-export type Severity = 'page' | 'ticket';
-
-/** What happens when an alarm goes off, by its severity. */
-export type AlarmActions = { readonly [severity in Severity]?: readonly IAlarmAction[] };
 
 export interface ObservabilityProps {
   /** The value of the metrics' one dimension. */

@@ -4,6 +4,7 @@ import { Duration } from 'aws-cdk-lib';
 import { Queue, QueueEncryption, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV } from '../../shared/protocol/environment.ts';
+import type { DeadLetterQueues } from '../public-types.ts';
 import type { HandlerFunction } from './handler-function.ts';
 import { allow } from './policies.ts';
 
@@ -20,14 +21,6 @@ const START_TRIES = 200;
 export interface QueuesProps {
   /** Of the function that starts runs. */
   readonly starterTimeout: Duration;
-}
-
-/** Where what failed for good is kept. */
-export interface DeadLetterQueues {
-  readonly undo: Queue;
-  readonly start: Queue;
-  readonly trigger: Queue;
-  readonly recorder: Queue;
 }
 
 export class Queues extends Construct {
