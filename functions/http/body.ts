@@ -7,6 +7,7 @@ import type { ApiEvent } from './exchange.ts';
 import { headerOf } from './headers.ts';
 import type { JsonBody, TextBody } from './route.ts';
 
+/** Of a request; who reads it from a socket need not read further. */
 export const MAX_BODY_BYTES = 1_048_576;
 /** Objects and lists inside each other. Everything that walks through a value later does so by recursion. */
 const MAX_DEPTH = 100;

@@ -10,13 +10,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { type ApiResponse, MAX_BODY_BYTES } from '../../functions/http/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { ERROR_STATUS, type ErrorCode } from '../../shared/contract/index.ts';
 import { toProxyEvent } from './proxy-event.ts';
 import { readBody } from './read-body.ts';
 
-/** Bytes of a request's body. */
-const MAX_BODY_BYTES = 1_048_576;
 /** ms for a request's headers, and for all of it. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -27,13 +26,6 @@ const KEEP_ALIVE_MS = 75_000;
 const IDLE_MS = 60_000;
 /** ms in which a client that sends too much can take its answer, before the connection is cut. */
 const LINGER_MS = 500;
-
-/** What the API answers: a whole body, or one that comes in parts. */
-export interface ApiResponse {
-  statusCode: number;
-  headers: { [name: string]: string };
-  body: string | AsyncIterable<string>;
-}
 
 export interface FrontOptions {
   handle(event: APIGatewayProxyEvent, options: { signal: AbortSignal }): Promise<ApiResponse>;

@@ -1,3 +1,3 @@
 // The public door of the HTTP server.
 
-export { type ApiResponse, type Front, type FrontOptions, startFront } from './front.ts';
+export { type Front, type FrontOptions, startFront } from './front.ts';

@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type ApiResponse, type Front, type FrontOptions, startFront } from '../../local/front/index.ts';
+import type { ApiResponse } from '../../functions/http/index.ts';
+import { type Front, type FrontOptions, startFront } from '../../local/front/index.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { hash } from '../property/outcomes.ts';
 
