@@ -97,7 +97,7 @@ export async function withData<T>(
   if (folder === null || !existsSync(folder)) {
     throw new CommandError(
       'no_data',
-      `data folder ${folder}: there is none. Runs are kept where \`maestro execute\` was started; name that folder with --data.`,
+      `data folder ${folder}: there is none. Runs are kept where \`maestro dev\` or \`maestro execute\` was started; name that folder with --data.`,
     );
   }
   const opened = await openData(args, io, { command, role: command });

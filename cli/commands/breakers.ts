@@ -28,7 +28,7 @@ async function run(args: Arguments, io: Io): Promise<number> {
     }
     return source.breakers();
   });
-  const list = origin === undefined ? await asked.catch(orNothing<BreakerList>({ object: 'list', data: [] })) : await asked;
+  const list = origin === undefined ? await asked.catch(orNothing<BreakerList>({ object: 'list', data: [] }, args, io)) : await asked;
   if (args.flag('json')) io.out(`${JSON.stringify(list, null, 2)}\n`);
   else if (list.data.length === 0) io.err('no breaker ever counted a failure\n');
   else

@@ -35,7 +35,7 @@ export const runsCommand: Command = { spec, run };
 async function run(args: Arguments, io: Io): Promise<number> {
   const query = readQuery(args);
   const list = await withRuns(args, io, spec.name, (source) => source.list(query)).catch(
-    orNothing<RunList>({ object: 'list', data: [], cursor: null }),
+    orNothing<RunList>({ object: 'list', data: [], cursor: null }, args, io),
   );
   if (args.flag('json')) io.out(`${JSON.stringify(list, null, 2)}\n`);
   else if (list.data.length === 0) io.err('no runs\n');

@@ -77,10 +77,11 @@ function ofFolder(operations: RunOperations, runtime: Runtime | null): RunSource
   };
 }
 
-/** What a folder without data answers: nothing is there, which is no error. */
-export function orNothing<T>(nothing: T): (error: unknown) => T {
+/** What a folder without data answers: nothing is there, which is no error. People are told, who may be in the wrong folder. */
+export function orNothing<T>(nothing: T, args: Arguments, io: Io): (error: unknown) => T {
   return (error) => {
-    if (error instanceof CommandError && error.code === 'no_data') return nothing;
-    throw error;
+    if (!(error instanceof CommandError) || error.code !== 'no_data') throw error;
+    if (!args.flag('json')) io.err(`${error.message}\n`);
+    return nothing;
   };
 }

@@ -492,6 +492,18 @@ it('the environment names service and key; --data turns to the data folder inste
   expect(both.stderr).toContain('--url and --data exclude each other');
 });
 
+it('runs in a folder without data says where it looked, to people', async () => {
+  files = folder({});
+
+  const people = await line(['runs'], { cwd: files.path });
+  const machine = await line(['runs', '--json'], { cwd: files.path });
+
+  expect(people).toMatchObject({ status: 0, stdout: '' });
+  expect(people.stderr).toMatch(/data folder .*\.maestro: there is none\..*\nno runs\n/);
+  expect(machine.stderr).toBe('');
+  expect(JSON.parse(machine.stdout)).toEqual({ object: 'list', data: [], cursor: null });
+});
+
 it.each([
   [['run', 'hello', '--mode', 'later'], /--mode is "later"/],
   [['run', 'hello', '--input', '{'], /--input: this is not JSON/],
