@@ -148,6 +148,12 @@ async function seal({ runs, sole }: Recovery, run: RunRecord): Promise<boolean> 
   return working;
 }
 
+/** Whether there is something to do in a further round of a run's undo. */
+export async function owesMore({ runs }: Recovery, run: RunRecord): Promise<boolean> {
+  const steps = await listSteps(runs, run.id);
+  return owesAnything({ ...run, round: (run.round ?? 1) + 1 }, steps, await childStatuses(runs, steps));
+}
+
 function owesAnything(run: RunRecord, steps: StepRecord[], children: ReadonlyMap<string, RunStatus>): boolean {
   return steps.some((step) => {
     const what = owed(step, run.round ?? 1);

@@ -11,7 +11,7 @@ import {
   runRecordKey,
 } from '../../shared/runs/index.ts';
 import type { ExecutionStatusChange } from './recorder.ts';
-import { claim, proceed, type Recovery, settleRun } from './recovery.ts';
+import { claim, owesMore, proceed, type Recovery, settleRun } from './recovery.ts';
 
 /** A run is asked after when it should have ended this long ago. */
 const OVERDUE_MS = 60_000;
@@ -83,7 +83,8 @@ async function sweepRun(
 
 /** A late writer left something to undo after the run's end; else the run only has to leave the list. */
 async function sweepEnded(recovery: Recovery, run: RunRecord): Promise<boolean> {
-  if (run.late && run.status !== 'completed') {
+  // Or the undo that was under way has come to it: then there is nothing more to do.
+  if (run.late && run.status !== 'completed' && (await owesMore(recovery, run))) {
     const claimed = await claim(recovery, run, null, true);
     return claimed ? proceed(recovery, claimed) : false;
   }

@@ -112,9 +112,17 @@ export function createRuns(options: RunsOptions): Runs {
     expiresAt,
     begin: (runId) => remember(runId, EMPTY),
     async append(runId, type, fields, deadlineMs) {
-      let tail = tails.get(runId) ?? (await findTail(runId));
+      const known = tails.get(runId);
+      let tail = known ?? (await findTail(runId));
+      // What this process remembers need not be the last one any more.
+      let isLast = known === undefined;
       for (let conflicts = 0; ; conflicts++) {
-        if (!follows(type, tail.type)) return undefined;
+        if (!follows(type, tail.type)) {
+          if (isLast) return undefined;
+          tail = await findTail(runId);
+          isLast = true;
+          continue;
+        }
         const event: RunEvent = { n: tail.n + 1, type, atMs: clock.now(), ...fields };
         if (await store.put(eventKey(runId, event.n), event as JsonObject, { absent: true }, expiresAt(deadlineMs))) {
           remember(runId, event);
@@ -122,7 +130,8 @@ export function createRuns(options: RunsOptions): Runs {
           return event;
         }
         // The number is taken, so the next one may be tried at once; far behind, looking is cheaper than trying.
-        tail = conflicts < TRIES_BEFORE_LOOKING ? await taken(runId, event.n) : await findTail(runId);
+        isLast = conflicts >= TRIES_BEFORE_LOOKING;
+        tail = isLast ? await findTail(runId) : await taken(runId, event.n);
       }
     },
   };

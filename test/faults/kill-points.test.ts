@@ -49,10 +49,19 @@ async function cutAt(operation: Operation, n: number, repeat: boolean): Promise<
       .map(({ status }) => status)
       .join(' ');
     expect(operation.ends({ answered, repeated })).toContain(ends);
+    // A call in which its process died is made again, under its key.
+    const expected = operation.role === 'functions' ? [...operation.calls, ...operation.calls] : [...operation.calls];
+    expect(cloud.log().filter((call) => !take(expected, call))).toEqual([]);
     return victim.dead;
   } finally {
     cloud.close();
   }
+}
+
+function take(calls: string[], call: string): boolean {
+  const index = calls.indexOf(call);
+  if (index >= 0) calls.splice(index, 1);
+  return index >= 0;
 }
 
 /** False when the process died meanwhile. A refusal is an answer: what was asked for is so already. */

@@ -1,6 +1,6 @@
 // Operations that may be cut off at any point: how they are prepared, done, and what may be the case in the end.
 
-import { listCheckpoints } from '../../shared/runs/index.ts';
+import { findRun, listCheckpoints } from '../../shared/runs/index.ts';
 import { type Mock, ok, rejected } from '../semantics/world.ts';
 import { type Cloud, type CloudProcess, ME, type Role } from './cloud.ts';
 
@@ -21,6 +21,7 @@ export const ASKS = file('asks', [A, ASK, END]);
 export const BACKS = file('backs', [A, BACK, END]);
 export const PATIENT = file('patient', [A, PAUSE, END]);
 export const PLAIN = file('plain', ['{ id: p, service: s, method: /p }', ASK, END]);
+const PAIR = file('pair', [A, '{ id: b, service: s, method: /b, compensate: { method: /undo-b } }']);
 const CHILD = file('kid', ['{ id: k, service: s, method: /k, compensate: { method: /undo-k } }', PAUSE]);
 const PARENT = file('parent', [A, '{ id: run_kid, workflow: kid }', END]);
 
@@ -90,6 +91,11 @@ export const cancel =
   ({ service }, cloud, { id }) =>
     service.cancel(ME, cloud.source(), id, { force });
 
+const stop: Operation['act'] = async ({ runs }, { engine }, { id }) => {
+  const run = await findRun(runs, id);
+  await engine.stopExecution({ executionArn: run?.execution ?? '', error: 'Operator' });
+};
+
 /** What is refused by a service until it is mended. */
 export const refuses =
   (step: string, kind: 'do' | 'undo' = 'do') =>
@@ -100,9 +106,9 @@ export const refuses =
 const UNDONE = ['a', 'end', 'undo a'];
 
 export const OPERATIONS: { [name: string]: Operation } = {
-  'a start': { files: [TWO], act: start('two', 'sync'), ends: started('completed', false), calls: ['a', 'end'] },
+  'a start': { files: [TWO], act: start('two', 'sync'), ends: started('completed', false), calls: ['a', 'end', 'a', 'end'] },
   'a start with a key': { files: [TWO], act: start('two', 'async', 'k-1'), ends: started('completed', true), calls: ['a', 'end'] },
-  'a queued start': { files: [TWO], act: start('two', 'queued'), ends: started('completed', false), calls: ['a', 'end'] },
+  'a queued start': { files: [TWO], act: start('two', 'queued'), ends: started('completed', false), calls: ['a', 'end', 'a', 'end'] },
   'a queued start with a key': { files: [TWO], act: start('two', 'queued', 'k-1'), ends: started('completed', true), calls: ['a', 'end'] },
   'a queued start, the starter dying': {
     files: [TWO],
@@ -235,12 +241,18 @@ export const OPERATIONS: { [name: string]: Operation } = {
     files: [PATIENT],
     role: 'recorder',
     prepare: running('patient'),
-    async act({ runs }, { engine }, { id }) {
-      const [run] = await runs.store.read([{ pk: `RUN#${id}`, sk: 'RUN' }]);
-      await engine.stopExecution({ executionArn: String(run?.['execution']), error: 'Operator' });
-    },
+    act: stop,
     ends: () => ['compensated'],
     calls: ['a', 'undo a'],
+  },
+  'a run that is stopped by hand in a call, the recorder dying': {
+    files: [PAIR],
+    role: 'recorder',
+    mock: () => (request) => ok({}, request.step === 'b' && request.kind === 'do' ? 8_000 : 0),
+    prepare: running('pair'),
+    act: stop,
+    ends: () => ['compensated'],
+    calls: ['a', 'b', 'undo b', 'undo a'],
   },
   'a run that fails, its functions dying': {
     files: [TWO],
