@@ -70,7 +70,7 @@ export function refuse(code: 'invalid' | 'not_found', what: string, { issues }: 
   const details = issues.flatMap(flatten).slice(0, MAX_DETAILS);
   const [first] = details;
   const message = first ? `${[what, ...first.path].join('.')}: ${first.message}` : what;
-  return new ApiError(code, message.length > MAX_MESSAGE_CHARS ? `${message.slice(0, MAX_MESSAGE_CHARS - 1)}…` : message, { details });
+  return new ApiError(code, short(message), { details });
 }
 
 /** Of a union, the branch that was nearest to fit speaks. */
@@ -80,8 +80,15 @@ function flatten(issue: z.core.$ZodIssue): ErrorDetail[] {
     if (best && best.length > 0)
       return best.flatMap(flatten).map(({ path, message }) => ({ path: [...asPath(issue.path), ...path], message }));
   }
-  const message = issue.message.length > MAX_MESSAGE_CHARS ? `${issue.message.slice(0, MAX_MESSAGE_CHARS - 1)}…` : issue.message;
-  return [{ path: asPath(issue.path), message }];
+  if (issue.code === 'unrecognized_keys') {
+    const names = issue.keys.map((key) => JSON.stringify(key)).join(', ');
+    return [{ path: asPath(issue.path), message: short(`${names}: not known here; /openapi.json has what is`) }];
+  }
+  return [{ path: asPath(issue.path), message: short(issue.message) }];
+}
+
+function short(message: string): string {
+  return message.length > MAX_MESSAGE_CHARS ? `${message.slice(0, MAX_MESSAGE_CHARS - 1)}…` : message;
 }
 
 function asPath(path: readonly PropertyKey[]): (string | number)[] {

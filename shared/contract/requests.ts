@@ -61,7 +61,7 @@ export const TENANT = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected a 
 
 export const keyRequestSchema = z
   .strictObject({
-    name: z.string().min(1).max(100),
+    name: z.string().min(1, 'expected a name of 1 to 100 characters').max(100, 'expected a name of 1 to 100 characters'),
     tenant: TENANT.exactOptional(),
     scopes: z.array(SCOPE).min(1).max(3),
     /** A duration such as 720h. */

@@ -117,6 +117,7 @@ describe('a body', () => {
 
     expect(statusCode).toBe(422);
     expect(json.error.details.map(({ path }: { path: string[] }) => path.join('.')).sort()).toEqual(['', 'budget_usd', 'mode', 'workflow']);
+    expect(json.error.details).toContainEqual({ path: [], message: '"strem": not known here; /openapi.json has what is' });
   });
 
   test('names of a union the mistakes of what was nearest', async () => {
