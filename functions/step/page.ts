@@ -77,6 +77,12 @@ async function giveUp({ runs }: StepContext, record: RunRecord, steps: StepRecor
   for (const { at } of steps) {
     const set = { undoState: 'undo_failed', undoRound: record.round ?? 1, undoFailure };
     const body = await runs.store.update(stepKey(record.id, at), { set }, { present: true });
-    if (body) await runs.append(record.id, 'compensation.step_failed', { step: asStep(body).step, at, error: undoFailure.error });
+    if (body)
+      await runs.append(
+        record.id,
+        'compensation.step_failed',
+        { step: asStep(body).step, at, error: undoFailure.error },
+        record.deadlineMs,
+      );
   }
 }

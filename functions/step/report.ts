@@ -37,12 +37,17 @@ export async function report(context: StepContext, message: ReportMessage): Prom
   const steps = await listSteps(runs, run.id);
   const summary = summarizeUndo(record, steps, await childStatuses(runs, steps));
   const told = undoReport(summary);
-  await runs.append(run.id, 'compensation.completed', {
-    status: summary.status,
-    undone: summary.undone.length,
-    left: summary.left.length,
-    unresolved: summary.unresolved.length,
-  });
+  await runs.append(
+    run.id,
+    'compensation.completed',
+    {
+      status: summary.status,
+      undone: summary.undone.length,
+      left: summary.left.length,
+      unresolved: summary.unresolved.length,
+    },
+    record.deadlineMs,
+  );
   // The notice goes out first: told twice is better than not at all.
   if (summary.status === 'compensation_failed')
     await context.notify?.(deadLetter({ ...record, workflow: message.workflow, version: message.version }, summary));

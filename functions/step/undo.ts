@@ -127,7 +127,8 @@ export async function performUndo(work: UndoWork, step: StepRecord, spec: UndoSp
   const outcome = await call(work, step, spec, { leaseUntilMs: started, timeoutMs, tries, permit });
   if (outcome.outcome === 'done' || outcome.outcome === 'unusable') {
     const ended = await end(work, me, { undoState: 'undone', undoneAtMs: clock.now() });
-    if (ended) await context.runs.append(work.run.id, 'compensation.step_completed', { step: step.step, at: step.at });
+    if (ended)
+      await context.runs.append(work.run.id, 'compensation.step_completed', { step: step.step, at: step.at }, work.record.deadlineMs);
     return ended;
   }
   const told = await endFailed(work, me, spec, tries, outcome);
@@ -260,7 +261,8 @@ async function endFailed(
   if (forGood) set['undoState'] = 'undo_failed';
   if (outcome.retryAfterMs !== undefined) set['undoRetryAtMs'] = runs.clock.now() + outcome.retryAfterMs;
   if (!(await runs.store.update(stepKey(work.run.id, work.at), { set }, mine(me)))) return undefined;
-  if (forGood) await runs.append(work.run.id, 'compensation.step_failed', { step: work.step, at: work.at, error: told.name });
+  if (forGood)
+    await runs.append(work.run.id, 'compensation.step_failed', { step: work.step, at: work.at, error: told.name }, work.record.deadlineMs);
   return told;
 }
 

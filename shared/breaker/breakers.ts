@@ -19,6 +19,8 @@ const CACHE_MS = 1_000;
 const SETTLED_MS = 1_000;
 /** Rounds of looking again after another process was quicker. */
 const MAX_ROUNDS = 8;
+/** An item that nobody has changed for so long is that of a service nobody calls any more. */
+const KEPT_MS = 30 * 24 * 3_600_000;
 
 /** `good`: the service answered. `bad`: it was unavailable or timed out. `none`: it was not asked. */
 export type Verdict = 'good' | 'bad' | 'none';
@@ -107,7 +109,8 @@ export function createBreakers({ store, clock, onTransition }: BreakersOptions):
 
   /** One conditional write. The record after it, or undefined when the condition did not hold. */
   async function change(origin: string, change: Change, condition: Condition): Promise<BreakerRecord | undefined> {
-    const body = await store.update(breakerKey(origin), change, condition);
+    const expiresAt = Math.ceil((clock.now() + KEPT_MS) / 1_000);
+    const body = await store.update(breakerKey(origin), { ...change, expiresAt }, condition);
     if (!body) return undefined;
     const record = asBreaker(body);
     know(origin, record);

@@ -42,10 +42,11 @@ export async function findLocated(runs: Runs, id: string): Promise<Located | und
 /**
  * Makes a run the current one of its job, before it is made itself. False: another retry was quicker, with another run.
  * @param after the run that is the current one now
+ * @param deadlineMs of the new run, epoch ms
  */
-export async function moveJob(runs: Runs, jobId: string, after: RunRecord, runId: string): Promise<boolean> {
+export async function moveJob(runs: Runs, jobId: string, after: RunRecord, runId: string, deadlineMs: number): Promise<boolean> {
   const key = jobKey(jobId);
-  const expiresAt = runs.expiresAt();
+  const expiresAt = runs.expiresAt(deadlineMs);
   const attempts = (after.attempt ?? 1) + 1;
   const set = { runId, attempts, before: after.id };
   const first: JsonObject = { id: jobId, createdAtMs: after.createdAtMs, ...set };

@@ -53,14 +53,15 @@ export async function retryRun(parts: ServiceParts, caller: Caller, source: Requ
     ...(goesOn ? { reuse: run.id } : {}),
     ...(run.request === undefined ? {} : { request: run.request }),
   };
+  const deadlineMs = runs.clock.now() + workflow.timeoutMs;
   try {
     let runId = newId;
     if (express) {
       runId = await startExpressRun(parts, workflow, newId, input, () => facts);
-      await moveJob(runs, job.id, run, runId);
+      await moveJob(runs, job.id, run, runId, deadlineMs);
     } else {
       const prepared = await prepareInput(runs, newId, workflow, input);
-      if (!(await moveJob(runs, job.id, run, newId))) throw new ApiError('conflict', `run ${run.id}: it was retried just now.`);
+      if (!(await moveJob(runs, job.id, run, newId, deadlineMs))) throw new ApiError('conflict', `run ${run.id}: it was retried just now.`);
       await withdrawIfThrottled(parts, newId, () => startRun(parts, workflow, newId, prepared, facts));
     }
     return { jobId: job.id, runId, mode: 'async', repeated: false };

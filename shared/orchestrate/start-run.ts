@@ -24,6 +24,9 @@ import {
 } from '../runs/index.ts';
 import type { Catalog, Executions, StartedWorkflow } from './ports.ts';
 
+/** A run that could not be started by then is given up (`sweep.ts`): what stands in its way will not go away. */
+export const GIVE_UP_MS = 24 * 3_600_000;
+
 /** Bytes of a run's input that an execution holds; a larger one is stored, and the execution gets a reference with what the file reads of it. */
 const MAX_INPUT_BYTES = 200_000;
 
@@ -56,7 +59,7 @@ export async function prepareInput(runs: Runs, runId: string, workflow: StartedW
  */
 export function recordRun(
   { runs }: Pick<StartParts, 'runs'>,
-  { name, version }: StartedWorkflow,
+  { name, version, timeoutMs }: StartedWorkflow,
   runId: string,
   input: PreparedInput,
   facts: RunFacts,
@@ -67,7 +70,7 @@ export function recordRun(
     workflow: name,
     version,
     input: input.recorded,
-    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(deadlineMs === undefined ? { latestMs: runs.clock.now() + GIVE_UP_MS + timeoutMs } : { deadlineMs }),
     ...facts,
   });
 }

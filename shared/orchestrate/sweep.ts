@@ -6,14 +6,12 @@ import { expireCheckpoints, isFinal, listOpenRuns, type RunRecord, runRecordKey,
 import { tellToken } from './answers.ts';
 import { ThrottledError } from './ports.ts';
 import type { ServiceParts } from './service-parts.ts';
-import { endUnstarted, startRecorded } from './start-run.ts';
+import { endUnstarted, GIVE_UP_MS, startRecorded } from './start-run.ts';
 
 /** A run that is to be started at once is started by the sweep at this age. */
 const START_MS = 60_000;
 /** A queued run's message is sent again at this age: a queue that is well works it off sooner. */
 const REQUEUE_MS = 15 * 60_000;
-/** A run that could not be started by then is given up: what stands in its way will not go away. */
-const GIVE_UP_MS = 24 * 3_600_000;
 const MINUTE_MS = 60_000;
 
 export interface SweepOptions {

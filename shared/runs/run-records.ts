@@ -1,7 +1,7 @@
 // RUN records: making them, finding them, ending them.
 
 import type { Json, JsonObject } from '../json.ts';
-import type { RunLink, RunRef, UndoSpec } from '../protocol/step-message.ts';
+import type { RunLink, RunRef } from '../protocol/step-message.ts';
 import type { Key } from '../store/index.ts';
 import { appendEnd } from './end-event.ts';
 import {
@@ -36,6 +36,8 @@ export interface NewRun {
   input?: Json;
   /** Epoch ms. */
   deadlineMs?: number;
+  /** Epoch ms: how late the deadline of a run may be that has not begun and so has none yet. Its records are kept for that long. */
+  latestMs?: number;
   link?: RunLink | null;
   tenant?: string;
   mode?: string;
@@ -81,7 +83,8 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
   const now = runs.clock.now();
   const parent = made.link?.parent;
   const record = newRecord(id, key, parent ? { ...made, ...(await inherited(runs, parent)) } : made, now);
-  const expiresAt = runs.expiresAt(record.deadlineMs);
+  const keptForMs = record.deadlineMs ?? made.latestMs;
+  const expiresAt = runs.expiresAt(keptForMs);
   const { store } = runs;
   if (made.input !== undefined) await putValue(runs, id, 'INPUT', made.input, expiresAt);
   const shard = shardOf(id);
@@ -93,7 +96,7 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
   await store.put({ pk: allRunsPartition(shard, record.tenant ?? DEFAULT_TENANT), sk: open.sk }, listed, undefined, expiresAt);
   // So is what finds it: a record that is there already is never completed, so nothing that an undo needs may come after it.
   if (key && needsLookup(key)) await store.put(executionKey(key.execution, key.startMs), { id }, undefined, expiresAt);
-  if (parent) await tellParent(runs, id, made.workflow, parent, made.link?.undo);
+  if (parent) await tellParent(runs, id, made.workflow, parent, made.link);
   if (!(await store.put(runRecordKey(id), record, { absent: true }, expiresAt))) {
     const other = await readRun(runs, id);
     // Made in the same millisecond, both have the same entry: then it is the other's too.
@@ -102,9 +105,8 @@ export async function createRun(runs: Runs, made: NewRun): Promise<RunRecord> {
   }
   const run = asRun(record);
   runs.begin(id);
-  if (made.jobId !== undefined && made.attempt === undefined)
-    await runs.append(id, 'job.created', { workflow: made.workflow }, record.deadlineMs);
-  await runs.append(id, key ? 'run.started' : 'run.queued', { workflow: made.workflow }, record.deadlineMs);
+  if (made.jobId !== undefined && made.attempt === undefined) await runs.append(id, 'job.created', { workflow: made.workflow }, keptForMs);
+  await runs.append(id, key ? 'run.started' : 'run.queued', { workflow: made.workflow }, keptForMs);
   return run;
 }
 
@@ -312,7 +314,7 @@ async function tellParent(
   child: string,
   workflow: string,
   parent: NonNullable<RunLink['parent']>,
-  undo?: UndoSpec,
+  link: RunLink | null | undefined,
 ): Promise<void> {
   const now = runs.clock.now();
   const record = {
@@ -325,7 +327,8 @@ async function tellParent(
     leaseUntilMs: 0,
     startedAtMs: now,
     child,
-    ...(undo ? { undo } : {}),
+    ...(link?.undo ? { undo: link.undo } : {}),
   };
-  await runs.store.put(stepKey(parent.run, parent.at), record as unknown as JsonObject, { absent: true }, runs.expiresAt());
+  const expiresAt = runs.expiresAt(link?.deadline);
+  await runs.store.put(stepKey(parent.run, parent.at), record as unknown as JsonObject, { absent: true }, expiresAt);
 }

@@ -233,7 +233,7 @@ describe('a retry', () => {
     const record = await world.record(failed.run_id);
     down = false;
 
-    await drive(moveJob(runtime.runs, failed.job_id, record, dedupeName('w', `retry ${failed.run_id}`)));
+    await drive(moveJob(runtime.runs, failed.job_id, record, dedupeName('w', `retry ${failed.run_id}`), world.clock.now()));
     expect(await world.get(failed.job_id)).toMatchObject({ run_id: failed.run_id, status: 'failed' });
     cut = true;
     await expect(drive(service.retry(ME, SOURCE, failed.job_id))).rejects.toThrow('cut off');
