@@ -75,6 +75,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     );
     opened.push(endpoint);
     urls['step_functions'] = endpoint.url;
+    for (const { name } of await service.catalog.list()) log.note(`${name}: deployed by the API earlier, and still served`);
     const watch = await watchWorkflows({
       paths: options.files,
       io: options.io,

@@ -36,6 +36,12 @@ async function untilThere(maestro: Maestro, name: string, there: boolean): Promi
     await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
+/** What it said so far: recent entries of its log. */
+async function said(): Promise<string> {
+  const answer = await fetch(`${dev?.url}/api/v2/logs`, { headers: { authorization: `Bearer ${dev?.apiKey}` } });
+  return answer.text();
+}
+
 describe('starting', () => {
   test('the first key is kept for its owner alone, and is the same at the next start, as is the address', async () => {
     await start();
@@ -159,14 +165,20 @@ describe('workflows', () => {
     const after = await start();
 
     expect((await after.workflows.list()).data.map(({ name }) => name)).toEqual(['asks', 'says']);
+    expect(await said()).toContain('says: deployed by the API earlier, and still served');
     expect((await after.orchestrate.run({ workflow: 'says', input: {} })).data.output).toEqual({ word: 'hello' });
   });
 
-  test('a file that is saved is compiled again, and one that is taken away is no longer started', async () => {
+  test('a file that is saved is compiled again; one with a mistake leaves what was; one that is taken away is no longer started', async () => {
     const maestro = await start();
 
     writeFileSync(join(home.path, 'says.yaml'), SAYS);
     await untilThere(maestro, 'says', true);
+    expect((await maestro.orchestrate.run({ workflow: 'says', input: {} })).data.output).toEqual({ word: 'hello' });
+
+    writeFileSync(join(home.path, 'says.yaml'), SAYS.replace('set:', 'sett:'));
+    while (!(await said()).includes('says.yaml: not registered; the one before stays in use'))
+      await new Promise((resolve) => setTimeout(resolve, 20));
     expect((await maestro.orchestrate.run({ workflow: 'says', input: {} })).data.output).toEqual({ word: 'hello' });
 
     rmSync(join(home.path, 'says.yaml'));
