@@ -106,6 +106,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   async function onExecutionStatus(change: ExecutionStatusChange): Promise<void> {
     const isUndo = await isUndoMachine(change.stateMachineArn);
     const run = isUndo ? await undoneRun(runs, change) : await recordOf(runs, change, options.workflow);
+    // Whoever started what had been cancelled died before it could stop it.
+    if (run?.execution === null && isFinal(run.status)) await options.executions.stopForced?.(change.executionArn);
     if (!run || change.status === 'RUNNING' || change.status === 'PENDING_REDRIVE') return;
     await (isUndo ? onUndoEnd(recovery, run, change) : onEnd(run, change));
     await recovery.announce?.(run.id);

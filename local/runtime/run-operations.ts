@@ -8,6 +8,7 @@ import { CancelError, findRun, type Runs } from '../../shared/runs/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { machineArn } from './arns.ts';
 import type { Cancellations } from './cancellations.ts';
+import { engineExecutions } from './engine-executions.ts';
 import { type LocalRecovery, notFound } from './local-recovery.ts';
 import type { BreakerSummary, HolderStatus, RunOperations, StartRequest } from './operations.ts';
 import { RuntimeProblem } from './problem.ts';
@@ -70,7 +71,8 @@ async function start({ runs, engine, registry, clock, ids }: OperationsParts, re
     );
   }
   const workflow = { ...registration, startArn: machineArn(registration.name) };
-  const starter: StartParts = { runs, executions: { start: (started) => startExecution(engine, started) } };
+  const { stop } = engineExecutions(() => engine);
+  const starter: StartParts = { runs, executions: { start: (started) => startExecution(engine, started), stop } };
   const facts: RunFacts = request.file === undefined ? {} : { request: { file: request.file } };
   const runId = request.runId ?? ids.runId(clock.now());
   if (workflow.execution === 'express') return { runId: await startExpressRun(starter, workflow, runId, request.input, () => facts) };

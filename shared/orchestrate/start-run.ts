@@ -15,6 +15,7 @@ import {
   ensureRun,
   escapeReserved,
   findRun,
+  isFinal,
   type NewRun,
   type RunRecord,
   type Runs,
@@ -27,12 +28,14 @@ import type { Catalog, Executions, StartedWorkflow } from './ports.ts';
 /** A run that could not be started by then is given up (`sweep.ts`): what stands in its way will not go away. */
 export const GIVE_UP_MS = 24 * 3_600_000;
 
+const NOT_TO_BEGIN = JSON.stringify({ message: 'the run had ended before it began' });
+
 /** Bytes of a run's input that an execution holds; a larger one is stored, and the execution gets a reference with what the file reads of it. */
 const MAX_INPUT_BYTES = 200_000;
 
 export interface StartParts {
   runs: Runs;
-  executions: Pick<Executions, 'start'>;
+  executions: Pick<Executions, 'start' | 'stop'>;
 }
 
 /** What is recorded of a run beside its workflow, input and times. */
@@ -145,7 +148,9 @@ export async function endUnstarted(runs: Runs, record: RunRecord, error: string,
 async function beginExecution({ runs, executions }: StartParts, workflow: StartedWorkflow, runId: string, input: Json): Promise<void> {
   const { executionArn, startTime } = await executions.start({ entry: workflow, name: runId, input });
   const [record] = await runs.store.read([runRecordKey(runId)]);
-  await ensureRun(runs, [executionArn, startTime], record, Date.parse(startTime) + workflow.timeoutMs);
+  const run = await ensureRun(runs, [executionArn, startTime], record, Date.parse(startTime) + workflow.timeoutMs);
+  // It was cancelled in this very moment: nothing of it is to go on.
+  if (isFinal(run.status) && run.execution === null) await executions.stop(executionArn, 'Maestro.Cancelled', NOT_TO_BEGIN);
 }
 
 /** The input as the execution holds it: whole, or a reference with the paths that the file reads. @throws ApiError */

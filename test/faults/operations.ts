@@ -21,6 +21,7 @@ export const ASKS = file('asks', [A, ASK, END]);
 export const BACKS = file('backs', [A, BACK, END]);
 export const PATIENT = file('patient', [A, PAUSE, END]);
 export const PLAIN = file('plain', ['{ id: p, service: s, method: /p }', ASK, END]);
+export const FIRST_WAITS = file('first-waits', [PAUSE, END]);
 const PAIR = file('pair', [A, '{ id: b, service: s, method: /b, compensate: { method: /undo-b } }']);
 const CHILD = file('kid', ['{ id: k, service: s, method: /k, compensate: { method: /undo-k } }', PAUSE]);
 const PARENT = file('parent', [A, '{ id: run_kid, workflow: kid }', END]);
