@@ -6,11 +6,20 @@ import { App } from 'aws-cdk-lib';
 import { MaestroStack } from './maestro-stack.ts';
 
 const app = new App();
-const given: unknown = app.node.tryGetContext('workflows');
-const streams: unknown = app.node.tryGetContext('maxStreams');
+const workflows: unknown = app.node.tryGetContext('workflows');
+const maxStreams: unknown = app.node.tryGetContext('maxStreams');
+const allowDeploy: unknown = app.node.tryGetContext('allowDeploy') ?? 'false';
+
+if (maxStreams !== undefined && !/^\d+$/.test(String(maxStreams))) refuse('maxStreams', maxStreams, 'a whole number, such as 0');
+if (!['true', 'false'].includes(String(allowDeploy))) refuse('allowDeploy', allowDeploy, 'true or false');
 
 new MaestroStack(app, 'Maestro', {
-  workflows: typeof given === 'string' ? given : join(import.meta.dirname, '..', 'examples', 'workflows'),
-  ...(streams === undefined ? {} : { maxStreams: Number(streams) }),
-  allowDeploy: app.node.tryGetContext('allowDeploy') === 'true',
+  workflows: typeof workflows === 'string' ? workflows : join(import.meta.dirname, '..', 'examples', 'workflows'),
+  ...(maxStreams === undefined ? {} : { maxStreams: Number(maxStreams) }),
+  allowDeploy: String(allowDeploy) === 'true',
 });
+
+function refuse(name: string, found: unknown, expected: string): never {
+  console.error(`-c ${name}: found ${JSON.stringify(found)}, expected ${expected}. Nothing was synthesised.`);
+  process.exit(1);
+}

@@ -55,6 +55,16 @@ describe('cdk synth', { timeout: 180_000 }, () => {
     expect(told.join('\n')).toMatch(/MST2301 step "one" runs the workflow "nowhere"/);
   });
 
+  it.each([
+    ['maxStreams=many', '-c maxStreams: found "many", expected a whole number'],
+    ['allowDeploy=yes', '-c allowDeploy: found "yes", expected true or false'],
+  ])('refuses what a setting cannot be: %s', (setting, text) => {
+    const { status, stderr } = cdk('synth', '--quiet', '-c', setting);
+
+    expect(status).toBe(1);
+    expect(stderr).toContain(text);
+  });
+
   it('works for the app of somebody else that imports the construct', () => {
     const { status, stderr, out } = cdk('list', '--app', 'node examples/cdk-app/app.ts');
 
