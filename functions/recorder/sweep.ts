@@ -9,6 +9,7 @@ import {
   listOpenRuns,
   type RunRecord,
   runRecordKey,
+  stopForced,
 } from '../../shared/runs/index.ts';
 import type { ExecutionStatusChange } from './recorder.ts';
 import { claim, owesMore, proceed, type Recovery, settleRun } from './recovery.ts';
@@ -90,7 +91,8 @@ async function sweepEnded(recovery: Recovery, run: RunRecord): Promise<boolean> 
   }
   if (!(await ensureEndEvent(recovery.runs, run))) return false;
   // Whoever forced its end may have died before its execution was stopped, which is no error where it was.
-  if (run.forced && run.execution !== null) await recovery.executions.stopForced?.(run.execution);
+  const { stopForced: stop } = recovery.executions;
+  if (run.forced && stop) await stopForced(recovery.runs, { stop }, run);
   await recovery.announce?.(run.id);
   await leaveList(recovery.runs, run, true);
   return false;

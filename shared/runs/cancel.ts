@@ -2,8 +2,9 @@
 
 import type { JsonObject } from '../json.ts';
 import { checkpointRecords, closeCheckpoint } from './checkpoints.ts';
+import { childStatuses } from './child-statuses.ts';
 import { runRecordKey } from './keys.ts';
-import { asRun, isFinal, type RunRecord, type RunStatus } from './records.ts';
+import { asRun, isFinal, type RunRecord, type RunStatus, type StepRecord } from './records.ts';
 import { endRun, findRun, listSteps } from './run-records.ts';
 import type { Runs } from './runs.ts';
 import { summarizeUndo, undoReport } from './undo-summary.ts';
@@ -61,19 +62,44 @@ export async function cancelRun(runs: Runs, executions: CancelExecutions, id: st
 }
 
 /**
- * Stops a run without undoing it: what it owes is listed as left, and an undo can be asked for later. Answers how it ended.
+ * Stops a run, and the sub-workflows that it started, without undoing them: what they owe is listed as left, and an undo can be asked for later.
+ * Answers how it ended. If this process dies in between, the sweep goes on with it.
  * @throws CancelError
  */
 export async function forceCancel(runs: Runs, executions: Pick<CancelExecutions, 'stop'>, id: string): Promise<RunStatus> {
   const record = await findRun(runs, id);
   if (!record) throw new CancelError(id, 'not_found');
   if (isFinal(record.status)) throw new CancelError(id, 'ended');
-  const summary = summarizeUndo({ ...record, cancel: true }, await listSteps(runs, id), new Map());
+  const steps = await listSteps(runs, id);
+  const summary = summarizeUndo({ ...record, cancel: true }, steps, await forcedStatuses(runs, steps));
   const end = { status: summary.status, error: record.error ?? cancelled(), report: undoReport(summary), forced: true } as const;
   if (!(await endRun(runs, record, end))) throw new CancelError(id, 'ended');
   await runs.store.durable();
-  if (record.execution !== null) await executions.stop(record.execution, 'Maestro.Cancelled', CAUSE);
+  await stopForced(runs, executions, record);
   return summary.status;
+}
+
+/** Stops what a run whose end was forced has left running. Children first: one that is stopped before its own end is written would be undone. */
+export async function stopForced(runs: Runs, executions: Pick<CancelExecutions, 'stop'>, { id, execution }: RunRecord): Promise<void> {
+  for (const { child } of await listSteps(runs, id)) {
+    if (child === undefined) continue;
+    await forceCancel(runs, executions, child).catch((error: unknown) => {
+      if (!(error instanceof CancelError)) throw error;
+    });
+  }
+  if (execution !== null) await executions.stop(execution, 'Maestro.Cancelled', CAUSE);
+}
+
+/** How the sub-workflows behind these steps have ended, or will when they are forced too. */
+async function forcedStatuses(runs: Runs, steps: readonly StepRecord[]): Promise<Map<string, RunStatus>> {
+  const statuses = await childStatuses(runs, steps);
+  for (const [child, status] of statuses) {
+    const record = isFinal(status) ? undefined : await findRun(runs, child);
+    if (!record) continue;
+    const own = await listSteps(runs, child);
+    statuses.set(child, summarizeUndo({ ...record, cancel: true }, own, await forcedStatuses(runs, own)).status);
+  }
+  return statuses;
 }
 
 /** What the token of something that waits is answered with when its run is cancelled. */

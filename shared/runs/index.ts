@@ -9,7 +9,7 @@ export {
   callbackToken,
   completeCallback,
 } from './callback.ts';
-export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCancel, requestCancel } from './cancel.ts';
+export { CancelError, type CancelExecutions, type CancelPlan, cancelRun, forceCancel, requestCancel, stopForced } from './cancel.ts';
 export { issueDetail } from './checkpoint-answer.ts';
 export {
   checkpointId,

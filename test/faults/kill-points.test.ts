@@ -41,7 +41,7 @@ async function cutAt(operation: Operation, n: number, repeat: boolean): Promise<
     const repeated = repeat && !answered;
     if (repeated) {
       await cloud.pass(1_000);
-      await settles(cloud, operation.act(cloud.process('api'), cloud, subject));
+      while (!(await settles(cloud, operation.act(cloud.process('api'), cloud, subject)))) await cloud.pass(20_000);
     }
     await cloud.pass(LATER_MS);
     await expectSound(cloud, operation.files.map(nameOf), { once: operation.role !== 'functions' });
@@ -64,14 +64,14 @@ function take(calls: string[], call: string): boolean {
   return index >= 0;
 }
 
-/** False when the process died meanwhile. A refusal is an answer: what was asked for is so already. */
+/** False when the process died meanwhile, or it is to be asked again. Any other refusal is an answer: what was asked for is so already. */
 async function settles(cloud: Cloud, work: Promise<unknown>): Promise<boolean> {
   try {
     await cloud.drive(work);
     return true;
   } catch (error) {
     if (error instanceof Killed) return false;
-    if (error instanceof ApiError && error.code === 'conflict') return true;
+    if (error instanceof ApiError && error.code === 'conflict') return error.retryAfter === undefined;
     throw error;
   }
 }

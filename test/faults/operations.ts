@@ -22,6 +22,7 @@ export const BACKS = file('backs', [A, BACK, END]);
 export const PATIENT = file('patient', [A, PAUSE, END]);
 export const PLAIN = file('plain', ['{ id: p, service: s, method: /p }', ASK, END]);
 export const FIRST_WAITS = file('first-waits', [PAUSE, END]);
+const QUICK = file('quick', ['{ id: q, service: s, method: /q }'], 'execution: express\n').replace('timeout: 1h', 'timeout: 1m');
 const PAIR = file('pair', [A, '{ id: b, service: s, method: /b, compensate: { method: /undo-b } }']);
 const CHILD = file('kid', ['{ id: k, service: s, method: /k, compensate: { method: /undo-k } }', PAUSE]);
 const PARENT = file('parent', [A, '{ id: run_kid, workflow: kid }', END]);
@@ -199,6 +200,24 @@ export const OPERATIONS: { [name: string]: Operation } = {
     act: cancel(true),
     ends: ({ answered, repeated }) => (answered || repeated ? ['compensation_failed'] : ['compensation_failed', 'completed']),
     calls: ['a', 'end'],
+  },
+  'a forced cancel with a child running': {
+    files: [PARENT, CHILD],
+    prepare: running('parent'),
+    act: cancel(true),
+    ends: ({ answered, repeated }) =>
+      answered || repeated
+        ? ['compensation_failed compensation_failed']
+        : ['compensation_failed compensation_failed', 'completed completed'],
+    calls: ['a', 'k', 'end'],
+  },
+  'an Express start': { files: [QUICK], act: start('quick', 'sync'), ends: started('completed', false), calls: ['q', 'q'] },
+  // What began before its id was on record is not known to whoever asks again after a minute: it may run twice.
+  'an Express start with a key': {
+    files: [QUICK],
+    act: start('quick', 'sync', 'k-1'),
+    ends: started('completed', false),
+    calls: ['q', 'q'],
   },
   'a retry that goes on': {
     files: [PLAIN],
