@@ -13,7 +13,6 @@ import { createRecorderFunction, type RecorderEvent } from '../../functions/reco
 import { STATUS_CHANGE } from '../../functions/recorder/status-event.ts';
 import { createStarter } from '../../functions/starter/index.ts';
 import { createStepFunction } from '../../functions/step/index.ts';
-import { OPERATIONS } from '../../local/endpoint/operations.ts';
 import { createEngine, type Engine, functionFailure, type LambdaCall, type LambdaResult } from '../../local/engine/index.ts';
 import { machineArn, type Registration, registrationOf } from '../../local/runtime/index.ts';
 import { createRegistry } from '../../local/runtime/registry.ts';
@@ -33,6 +32,7 @@ import type { Store } from '../../shared/store/index.ts';
 import { createSqliteStore, openDatabase } from '../../shared/store/sqlite/index.ts';
 import { type Mock, ok, START_MS, workflowOf } from '../semantics/world.ts';
 import { createMortal, Killed, type Mortal } from './mortal.ts';
+import { sfnClient, sqsEvent } from './platform.ts';
 
 const MINUTE_MS = 60_000;
 const LAMBDA_MS = 120_000;
@@ -325,48 +325,6 @@ export async function createCloud(files: string[], options: CloudOptions = {}): 
   );
   everyMinute();
   return cloud;
-}
-
-/** The SDK's client, which asks the engine: the operations of its endpoint, without the wire. */
-function sfnClient(engine: Engine, mortal: Mortal): SfnDoor['client'] {
-  const client = {
-    send: (command: { constructor: { name: string }; input: unknown }) =>
-      mortal.outside(async () => {
-        const operation = OPERATIONS.get(command.constructor.name.replace(/Command$/, ''));
-        if (!operation) throw new Error(`the engine has no ${command.constructor.name}`);
-        const answer = await operation(engine, command.input);
-        // Dates are seconds on the wire and `Date` in the SDK.
-        for (const [name, value] of Object.entries(answer)) {
-          if (name.endsWith('Date') && typeof value === 'number') answer[name] = new Date(value * 1_000);
-        }
-        return answer;
-      }),
-  };
-  return client as unknown as SfnDoor['client'];
-}
-
-function sqsEvent(messageId: string, body: string, receives: number): SQSEvent {
-  const attributes = {
-    ApproximateReceiveCount: String(receives),
-    SentTimestamp: '0',
-    SenderId: 's',
-    ApproximateFirstReceiveTimestamp: '0',
-  };
-  return {
-    Records: [
-      {
-        messageId,
-        receiptHandle: messageId,
-        body,
-        attributes,
-        messageAttributes: {},
-        md5OfBody: '',
-        eventSource: 'aws:sqs',
-        eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:start',
-        awsRegion: 'us-east-1',
-      },
-    ],
-  };
 }
 
 function reasonOf(error: unknown): UndoError['reason'] {

@@ -5,10 +5,10 @@ import { describe, expect, test } from 'vitest';
 import { machineArn } from '../../local/runtime/index.ts';
 import { sleep } from '../../shared/clock.ts';
 import { ApiError } from '../../shared/contract/index.ts';
-import type { Store } from '../../shared/store/index.ts';
 import { ok, rejected, START_MS } from '../semantics/world.ts';
 import { type Cloud, type CloudOptions, type CloudProcess, createCloud, ME } from './cloud.ts';
 import { ASKS, asked, cancel, FIRST_WAITS, PATIENT, PLAIN, refuses, running, type Subject, start, TWO } from './operations.ts';
+import { randomOf, slowly } from './slow-store.ts';
 import { eventsOf, expectSound, receiptsOf, runsOf } from './sound.ts';
 
 const LATER_MS = 25 * 60_000;
@@ -313,35 +313,4 @@ async function answerOf(work: Promise<unknown>): Promise<unknown> {
     if (error instanceof ApiError && (error.code === 'conflict' || error.code === 'gone')) return error.code;
     throw error;
   }
-}
-
-/** Every request takes a while, there and back. */
-function slowly(store: Store, pause: () => Promise<void>): Store {
-  const slow =
-    <A extends unknown[], R>(act: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      await pause();
-      const answer = await act(...args);
-      await pause();
-      return answer;
-    };
-  return {
-    read: slow(store.read),
-    put: slow(store.put),
-    update: slow(store.update),
-    delete: slow(store.delete),
-    list: slow(store.list),
-    durable: store.durable,
-  };
-}
-
-/** Numbers from 0 up to 1, the same for a seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed * 0x9e3779b9;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -23,43 +23,47 @@ interface Made {
 }
 
 describe('random workflows that fail at a random request', () => {
-  test('are retried with exactly the requests that were not done, and end as if nothing had failed', async () => {
-    let retried = 0;
-    let reused = 0;
-    await fc.assert(
-      fc.asyncProperty(cases.map(calm), fc.nat(11), async (one, fatal) => {
-        const files = [writeWorkflow(one.main, 'main'), ...one.children.map((child, n) => writeWorkflow(child, CHILD_NAMES[n] ?? ''))];
-        const whole = await undisturbed(files, one);
-        if (whole.requests.length === 0) return;
-        const { world, mend } = await open(files, one, fatal % whole.requests.length);
-        try {
-          const failed = await world.settled({ input: INPUT });
-          await world.pass(SETTLED_MS);
-          const first = world.calls.length;
-          const done = await requestsOf(world, 0, first);
-          expect(failed.status).toBe('failed');
-          mend();
+  test(
+    'are retried with exactly the requests that were not done, and end as if nothing had failed',
+    async () => {
+      let retried = 0;
+      let reused = 0;
+      await fc.assert(
+        fc.asyncProperty(cases.map(calm), fc.nat(11), async (one, fatal) => {
+          const files = [writeWorkflow(one.main, 'main'), ...one.children.map((child, n) => writeWorkflow(child, CHILD_NAMES[n] ?? ''))];
+          const whole = await undisturbed(files, one);
+          if (whole.requests.length === 0) return;
+          const { world, mend } = await open(files, one, fatal % whole.requests.length);
+          try {
+            const failed = await world.settled({ input: INPUT });
+            await world.pass(SETTLED_MS);
+            const first = world.calls.length;
+            const done = await requestsOf(world, 0, first);
+            expect(failed.status).toBe('failed');
+            mend();
 
-          const { runId } = await world.drive(world.service.retry(ME, SOURCE, failed.run_id));
-          const again = await world.settle(runId);
+            const { runId } = await world.drive(world.service.retry(ME, SOURCE, failed.run_id));
+            const again = await world.settle(runId);
 
-          expect(again).toMatchObject({ status: 'completed', output: whole.output });
-          expect((await world.record(runId)).reuse).toBe(failed.run_id);
-          const called = await requestsOf(world, first);
-          expect(called.filter((request) => done.includes(request))).toEqual([]);
-          expect([...done, ...called].sort()).toEqual([...whole.requests].sort());
-          retried++;
-          reused += done.length;
-        } finally {
-          await world.close();
-        }
-      }),
-      { numRuns: CASES, seed: SEED },
-    );
-    // Else the generator reached little.
-    expect(retried).toBeGreaterThan(CASES / 3);
-    expect(reused).toBeGreaterThan(CASES);
-  });
+            expect(again).toMatchObject({ status: 'completed', output: whole.output });
+            expect((await world.record(runId)).reuse).toBe(failed.run_id);
+            const called = await requestsOf(world, first);
+            expect(called.filter((request) => done.includes(request))).toEqual([]);
+            expect([...done, ...called].sort()).toEqual([...whole.requests].sort());
+            retried++;
+            reused += done.length;
+          } finally {
+            await world.close();
+          }
+        }),
+        { numRuns: CASES, seed: SEED },
+      );
+      // Else the generator reached little.
+      expect(retried).toBeGreaterThan(CASES / 3);
+      expect(reused).toBeGreaterThan(CASES);
+    },
+    CASES * 1_000 + 30_000,
+  );
 });
 
 /** What services are asked, and what comes out, when nothing fails. */
