@@ -67,6 +67,8 @@ export interface Cloud {
   queue: Map<string, string>;
   /** What the minute's work could not do. */
   problems: unknown[];
+  /** A minute; more where days are to pass. */
+  sweepEveryMs: number;
   /** Status events are lost. */
   loseEvents: boolean;
   /** The process of a role that is alive now. */
@@ -161,7 +163,7 @@ export async function createCloud(files: string[], options: CloudOptions = {}): 
   }
 
   function everyMinute(): void {
-    clock.setTimer(MINUTE_MS, () => {
+    clock.setTimer(cloud.sweepEveryMs, () => {
       recordLater({ 'detail-type': 'Scheduled Event', detail: {} });
       everyMinute();
     });
@@ -292,6 +294,7 @@ export async function createCloud(files: string[], options: CloudOptions = {}): 
     busEvents,
     queue,
     problems,
+    sweepEveryMs: MINUTE_MS,
     loseEvents: options.loseEvents ?? false,
     process,
     another,

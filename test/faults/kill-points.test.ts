@@ -6,10 +6,7 @@ import { ApiError } from '../../shared/contract/index.ts';
 import { type Cloud, createCloud } from './cloud.ts';
 import { Killed } from './mortal.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
-import { expectSound, runsOf } from './sound.ts';
-
-/** Longer than everything that is waited for: a queued run's second message, a checkpoint, a Wait, the graces of the sweep. */
-const LATER_MS = 25 * 60_000;
+import { comeToRest, expectSound, runsOf } from './sound.ts';
 
 describe.each(Object.entries(OPERATIONS))('%s', (name, operation) => {
   // Only a client asks again.
@@ -43,7 +40,7 @@ async function cutAt(operation: Operation, n: number, repeat: boolean): Promise<
       await cloud.pass(1_000);
       while (!(await settles(cloud, operation.act(cloud.process('api'), cloud, subject)))) await cloud.pass(20_000);
     }
-    await cloud.pass(LATER_MS);
+    await comeToRest(cloud);
     await expectSound(cloud, operation.files.map(nameOf), { once: operation.role !== 'functions' });
     const ends = runsOf(cloud)
       .map(({ status }) => status)

@@ -10,7 +10,7 @@ import { type Case, cases, type FileShape, type StepShape } from '../property/sh
 import { CHILD_NAMES, INPUT, writeWorkflow } from '../property/write-workflow.ts';
 import { ok, rejected } from '../semantics/world.ts';
 
-const CASES = Number(process.env['MAESTRO_PROPERTY_RUNS'] ?? 40);
+const CASES = Number(process.env['MAESTRO_PROPERTY_RUNS'] ?? 25);
 /** Fixed, so that a failure can be had again. */
 const SEED = 20_260_102;
 /** Longer than any of the random services takes: what is in flight when a run fails has then ended. */
