@@ -1,5 +1,6 @@
 // Bundles the command line into dist/: one small entry, and a chunk per command and heavy library, so that `maestro validate` never reads
-// the engine, gRPC or an AWS client. Beside it, as one module, the construct that CDK apps import. Also puts `maestro` into node_modules/.bin, which npm does only for packages that others install.
+// the engine, gRPC or an AWS client. Beside it, as one module, the construct that CDK apps import. Also puts `maestro` into
+// node_modules/.bin: with a `bin` in package.json `npx maestro` would install this clone into npm's own folder before it starts.
 
 import {
   chmodSync,
