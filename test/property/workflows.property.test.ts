@@ -15,7 +15,7 @@ import { type Case, cases } from './shapes.ts';
 import { CHILD_NAMES, INPUT, writeWorkflow } from './write-workflow.ts';
 
 /** Random workflows per property; `npm run verify:long` sets more. */
-const RUNS = Number(process.env['MAESTRO_PROPERTY_RUNS'] ?? 300);
+const RUNS = Number(process.env['MAESTRO_PROPERTY_RUNS'] ?? 150);
 /** Fixed, so that a failure can be had again; set another to look further. */
 const SEED = Number(process.env['MAESTRO_PROPERTY_SEED'] ?? 20_260_101);
 /** What the engine draws for its jitter; the reference multiplies with the same. */
