@@ -36,6 +36,8 @@ import { type RuntimeIds, systemIds } from './system-ids.ts';
 
 /** How often it is looked whether a run is owed something that no event told (events are best effort). */
 const SWEEP_MS = 60_000;
+/** How often what has expired is deleted: that looks at every record. */
+const EXPIRE_MS = 3_600_000;
 const DATABASE_FILE = 'maestro.db';
 const PUBLIC_RUN_ID = /^run_[0-9A-HJKMNP-TV-Z]{26}$/;
 
@@ -171,6 +173,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const recovery = createLocalRecovery({ runs, recorder, engine, clock, cancellations });
   let closing = false;
   let sweeping: Timer | undefined;
+  let expireAtMs = 0;
   scheduleSweep();
 
   function tellRecorder(change: ExecutionStatusChange): void {
@@ -180,9 +183,15 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     recorder.onExecutionStatus(change).catch(problem);
   }
 
+  function deleteExpired(nowMs: number): void {
+    if (nowMs < expireAtMs) return;
+    expireAtMs = nowMs + EXPIRE_MS;
+    store.deleteExpired(Math.floor(nowMs / 1_000));
+  }
+
   function scheduleSweep(): void {
     sweeping = clock.setTimer(SWEEP_MS, () => {
-      store.deleteExpired(Math.floor(clock.now() / 1_000));
+      deleteExpired(clock.now());
       recorder
         .sweep(clock.now())
         .catch(problem)
