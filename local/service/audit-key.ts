@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AuditKey, hmacKey } from '../../shared/audit/index.ts';
+import type { Store } from '../../shared/store/index.ts';
 
 const KEY_FILE = 'audit.key';
 const KEY_BYTES = 32;
@@ -25,6 +26,18 @@ export function localAuditKey(dataFolder: string | null): AuditKey {
       `${file}: found ${text.length} characters, expected the 43 of an audit key. Restore the file: no other key verifies what was signed with it.`,
     );
   return hmacKey(text);
+}
+
+/** Where the store keeps what its key makes of a known text. */
+const CHECK = { pk: 'AUDIT_KEY', sk: 'CHECK' };
+const CHECK_TEXT = 'the key of the audit chain';
+
+/** Whether this is the key that the receipts of this store are signed with; the first one that is asked about is. */
+export async function isKeyOf(store: Store, key: AuditKey): Promise<boolean> {
+  const signed = await key.sign(CHECK_TEXT);
+  if (await store.put(CHECK, { signed }, { absent: true })) return true;
+  const [known] = await store.read([CHECK]);
+  return known?.['signed'] === signed;
 }
 
 function read(file: string): string | undefined {

@@ -15,7 +15,7 @@ import { type Bus, createService, type Service, type ServiceIds } from '../../sh
 import { keepDeadLetter, type Runtime } from '../runtime/index.ts';
 import { createLocalTriggers } from '../triggers/index.ts';
 import { firstApiKey } from './api-key.ts';
-import { localAuditKey } from './audit-key.ts';
+import { isKeyOf, localAuditKey } from './audit-key.ts';
 import { createLocalCatalog, type LocalCatalog } from './catalog.ts';
 import { createLocalFeed } from './event-feed.ts';
 import { createLocalExecutions } from './executions.ts';
@@ -27,6 +27,8 @@ import { workflowFiles } from './workflow-files.ts';
 const SWEEP_MS = 60_000;
 /** How often the heads of the audit chains are signed. */
 const HEADS_MS = 24 * 3_600_000;
+
+const LOST_KEY = 'Put the file back; until then `maestro audit verify` finds those receipts altered.';
 
 export interface LocalServiceOptions {
   runtime: Runtime;
@@ -64,7 +66,8 @@ export async function createLocalService({ runtime, dataFolder, onProblem }: Loc
     id: (prefix) => `${prefix}${chance.runId(clock.now()).slice('run'.length)}`,
     secret: () => chance.secret(),
   };
-  const audit = createAudit({ store, clock, key: localAuditKey(dataFolder) });
+  const auditKey = localAuditKey(dataFolder);
+  const audit = createAudit({ store, clock, key: auditKey });
   const keys = createKeys({ store, clock, ids: chance, defaultRateLimit: null });
   const feed = createLocalFeed(runs, watch, clock);
   const catalog = createLocalCatalog({
@@ -107,6 +110,12 @@ export async function createLocalService({ runtime, dataFolder, onProblem }: Loc
     onProblem(error instanceof Error ? error : new Error(String(error)));
   }
 
+  if (!(await isKeyOf(store, auditKey)))
+    problem(
+      new Error(
+        `${join(dataFolder ?? '', 'audit.key')}: it is another key than the one that earlier receipts are signed with. ${LOST_KEY}`,
+      ),
+    );
   for (const { name, message } of await catalog.restore()) problem(new Error(`workflow ${name}: it was not taken up again: ${message}`));
   return {
     service,
