@@ -26,6 +26,7 @@ import { answerCallback } from './callbacks.ts';
 import { type Cancellations, createCancellations } from './cancellations.ts';
 import { keepDeadLetter } from './dead-letters.ts';
 import { type EngineExecutions, engineExecutions } from './engine-executions.ts';
+import { dropExpiredBlobs } from './expired-blobs.ts';
 import { createLocalRecovery, type LeftRun } from './local-recovery.ts';
 import type { HolderStatus, RunOperations } from './operations.ts';
 import { createOwnFunctions, type OwnFunction } from './own-functions.ts';
@@ -109,7 +110,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     onFailure: failure.resolve,
   });
   const store = createSqliteStore(database);
-  const blobs = dataFolder === null ? memoryBlobs() : createFolderBlobs(join(dataFolder, 'blobs'));
+  const folderBlobs = dataFolder === null ? undefined : createFolderBlobs(join(dataFolder, 'blobs'));
+  const blobs = folderBlobs ?? memoryBlobs();
   const watch = createRunWatch(
     () => database.committed(),
     (runId) => readEvents(runs, runId),
@@ -186,7 +188,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   function deleteExpired(nowMs: number): void {
     if (nowMs < expireAtMs) return;
     expireAtMs = nowMs + EXPIRE_MS;
-    store.deleteExpired(Math.floor(nowMs / 1_000));
+    const deleted = store.deleteExpired(Math.floor(nowMs / 1_000));
+    if (deleted > 0 && folderBlobs) dropExpiredBlobs(folderBlobs, runs).catch(problem);
   }
 
   function scheduleSweep(): void {

@@ -1,14 +1,21 @@
 // Large values as files below one folder: a reader sees a whole file or none, also after a power loss.
 
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Blobs } from '../ports.ts';
 
 /** What a key may look like: names joined by slashes, none of which begins with a dot. So no key leads out of the folder. */
 const KEY = /^[A-Za-z0-9_][A-Za-z0-9_.=-]*(\/[A-Za-z0-9_][A-Za-z0-9_.=-]*)*$/;
 
+export interface FolderBlobs extends Blobs {
+  /** First names of the keys that there are, and when (epoch ms) something with that name was last added or removed. */
+  owners(): Promise<{ name: string; changedMs: number }[]>;
+  /** Deletes every value whose key begins with this name. */
+  drop(name: string): Promise<void>;
+}
+
 /** @param folder the data folder's `blobs`; created when it is first written to */
-export function createFolderBlobs(folder: string): Blobs {
+export function createFolderBlobs(folder: string): FolderBlobs {
   let writes = 0;
 
   function path(key: string): string {
@@ -34,11 +41,20 @@ export function createFolderBlobs(folder: string): Blobs {
       try {
         return await readFile(path(key));
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+        if (isMissing(error)) return undefined;
         throw error;
       }
     },
+    async owners() {
+      const names = await readdir(folder).catch((error: unknown) => (isMissing(error) ? [] : Promise.reject(error)));
+      return Promise.all(names.map(async (name) => ({ name, changedMs: (await stat(join(folder, name))).mtimeMs })));
+    },
+    drop: (name) => rm(path(name), { recursive: true, force: true }),
   };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
