@@ -1,6 +1,7 @@
 // `PUT /workflows/NAME` where it is allowed: state machines, versions and aliases made through the real client, and runs of them.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import type { GatewayRequest, GatewayResponse } from './gateway.ts';
 import { ORDER, PATIENT } from './workflows.ts';
 import { type AwsWorld, startAws } from './world.ts';
@@ -37,13 +38,10 @@ async function start(body: object): Promise<{ run_id: string; status: string; er
 }
 
 async function until(runId: string, status: string): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const told = (await (await ask({ path: `${RUNS}/${runId}` })).json()) as unknown as { data: { status: string } };
-      expect(told.data.status).toBe(status);
-    },
-    { timeout: 10_000, interval: 30 },
-  );
+  await eventually(async () => {
+    const told = (await (await ask({ path: `${RUNS}/${runId}` })).json()) as unknown as { data: { status: string } };
+    expect(told.data.status).toBe(status);
+  });
 }
 
 describe('deploying', () => {
@@ -63,7 +61,7 @@ describe('deploying', () => {
       roleArn: 'arn:aws:iam::123456789012:role/deployed',
     });
     const { run_id } = await start({ workflow: 'patient', mode: 'async' });
-    await vi.waitFor(() => expect(world.calls).toEqual(['POST /book']));
+    await eventually(() => expect(world.calls).toEqual(['POST /book']));
     await ask({ method: 'POST', path: `${RUNS}/${run_id}/cancel`, body: { force: true } });
   });
 
@@ -98,7 +96,7 @@ describe('deploying', () => {
 describe('removing', () => {
   it('takes the workflow away; a run of it goes on and is undone', async () => {
     const { run_id } = await start({ workflow: 'patient', mode: 'async' });
-    await vi.waitFor(() => expect(world.calls).toEqual(['POST /book']));
+    await eventually(() => expect(world.calls).toEqual(['POST /book']));
     const { executionArn } = world.front.asked
       .filter(({ operation, body }) => operation === 'StartExecution' && body['name'] === run_id)
       .map(({ body }) => ({
@@ -106,7 +104,7 @@ describe('removing', () => {
       }))[0] ?? {
       executionArn: '',
     };
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await (await ask({ path: `${RUNS}/${run_id}` })).json()).toMatchObject({
         data: { steps: [{ step_id: 'book', status: 'done' }] },
       }),

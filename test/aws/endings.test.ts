@@ -6,6 +6,7 @@ import { createClients, createRecords } from '../../functions/aws/index.ts';
 import { systemClock } from '../../shared/clock.ts';
 import type { JsonObject } from '../../shared/json.ts';
 import { findRun, findRunId, listSteps, type RunRecord, type Runs, runRecordKey } from '../../shared/runs/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { ASKS, LATER, ORDER, PARENT, PATIENT } from './workflows.ts';
 import { type AwsWorld, minuteEvent, startAws, statusEvent } from './world.ts';
 
@@ -62,23 +63,20 @@ async function recordOf(executionArn: string): Promise<RunRecord> {
   return record;
 }
 
-function eventually<T>(look: () => Promise<T> | T): Promise<T> {
-  return vi.waitFor(
-    async () => {
-      await world.delivered();
-      return look();
-    },
-    { timeout: 10_000, interval: 20 },
-  );
+function delivered<T>(look: () => Promise<T> | T): Promise<T> {
+  return eventually(async () => {
+    await world.delivered();
+    return look();
+  });
 }
 
 const until = (executionArn: string, status: string): Promise<void> =>
-  eventually(async () => expect((await recordOf(executionArn)).status).toBe(status));
+  delivered(async () => expect((await recordOf(executionArn)).status).toBe(status));
 
-const called = (call: string): Promise<void> => eventually(() => expect(world.calls).toContain(call));
+const called = (call: string): Promise<void> => delivered(() => expect(world.calls).toContain(call));
 
 const stepIs = (executionArn: string, step: string, state: string): Promise<void> =>
-  eventually(async () => {
+  delivered(async () => {
     const steps = await listSteps(runs, (await recordOf(executionArn)).id);
     expect(steps.find((found) => found.step === step)?.state).toBe(state);
   });
@@ -217,7 +215,7 @@ describe('a cancel through the API', () => {
 
   it('in a Wait ends it', async () => {
     const { id, executionArn } = await startByApi('patient');
-    await eventually(() => {
+    await delivered(() => {
       const { items } = world.engine.getHistory({ executionArn, reverseOrder: true, maxResults: 1 });
       expect(items[0]?.type).toBe('WaitStateEntered');
     });

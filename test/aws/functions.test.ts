@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { createClients, createRecords } from '../../functions/aws/index.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { findRun, findRunId, listSteps, type RunRecord, type Runs, readValue, runRecordKey, stepStatus } from '../../shared/runs/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { ORDER, PARENT, PATIENT } from './workflows.ts';
 import { type AwsWorld, minuteEvent, startAws } from './world.ts';
 
@@ -46,15 +47,12 @@ async function recordOf(executionArn: string): Promise<RunRecord> {
 
 /** Resolves when the run's record has this status. */
 async function until(executionArn: string, status: string): Promise<RunRecord> {
-  return vi.waitFor(
-    async () => {
-      await world.delivered();
-      const record = await recordOf(executionArn);
-      expect(record.status).toBe(status);
-      return record;
-    },
-    { timeout: 10_000, interval: 20 },
-  );
+  return eventually(async () => {
+    await world.delivered();
+    const record = await recordOf(executionArn);
+    expect(record.status).toBe(status);
+    return record;
+  });
 }
 
 const sweep = () => world.invoke.recorder(minuteEvent(), { getRemainingTimeInMillis: () => 60_000 });
@@ -84,8 +82,8 @@ describe('an execution that the console started', () => {
 
   it('that is stopped by hand is undone by the undo machine, once, however often its end is told', async () => {
     const executionArn = await begin('patient', {});
-    await vi.waitFor(() => expect(world.calls).toEqual(['POST /book']));
-    await vi.waitFor(async () => expect((await listSteps(runs, (await recordOf(executionArn)).id))[0]?.state).toBe('done'));
+    await eventually(() => expect(world.calls).toEqual(['POST /book']));
+    await eventually(async () => expect((await listSteps(runs, (await recordOf(executionArn)).id))[0]?.state).toBe('done'));
     await world.engine.stopExecution({ executionArn, error: 'Operator', cause: 'by hand' });
     const record = await until(executionArn, 'compensated');
     const ended = world.statusEvents.find(({ detail }) => detail['executionArn'] === executionArn && detail['status'] === 'ABORTED');
@@ -102,7 +100,7 @@ describe('an execution that the console started', () => {
   it('whose end is never told is found by the sweep', async () => {
     world.loseEvents = true;
     const executionArn = await begin('patient', {});
-    await vi.waitFor(async () => expect((await listSteps(runs, (await recordOf(executionArn)).id))[0]?.state).toBe('done'));
+    await eventually(async () => expect((await listSteps(runs, (await recordOf(executionArn)).id))[0]?.state).toBe('done'));
     await world.engine.stopExecution({ executionArn });
     const { id } = await recordOf(executionArn);
     await sweep();
@@ -119,7 +117,7 @@ describe('an execution that the console started', () => {
 
   it('that was cancelled while it was in a call is stopped in the Wait behind it by the sweep', async () => {
     const executionArn = await begin('patient', {});
-    await vi.waitFor(async () => expect((await listSteps(runs, (await recordOf(executionArn)).id))[0]?.state).toBe('done'));
+    await eventually(async () => expect((await listSteps(runs, (await recordOf(executionArn)).id))[0]?.state).toBe('done'));
     const { id } = await recordOf(executionArn);
     await runs.store.update(runRecordKey(id), { set: { cancel: true, cancelledAtMs: Date.now() - 120_000 } });
     await sweep();
@@ -195,7 +193,7 @@ describe('an undo that fails for good', () => {
     const { Messages = [] } = await world.sqs.send(new ReceiveMessageCommand({ QueueUrl: world.queues.undo }));
     expect(JSON.parse(Messages[0]?.Body ?? '{}')).toMatchObject({ runId: record.id, workflow: 'order', left: [{ step: 'charge' }] });
     // The metrics come out when the invocation ends.
-    await vi.waitFor(() => expect(written.join('')).toContain('"UndoFailed":1'));
+    await eventually(() => expect(written.join('')).toContain('"UndoFailed":1'));
   });
 });
 

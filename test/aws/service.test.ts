@@ -4,6 +4,7 @@ import { PurgeQueueCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Json } from '../../shared/json.ts';
 import { eventTargetInput } from '../../shared/triggers/index.ts';
+import { eventually } from '../support/eventually.ts';
 import type { GatewayRequest, GatewayResponse } from './gateway.ts';
 import { deliver, sqsEvent } from './sqs-source.ts';
 import { ASKS, EXPRESS, LARGE, LATER, ORDER, PATIENT } from './workflows.ts';
@@ -60,14 +61,11 @@ async function start(body: object, headers: { [name: string]: string } = {}): Pr
 
 /** Resolves with the envelope when the run has this status. */
 async function until(runId: string, status: string): Promise<Told['data']> {
-  return vi.waitFor(
-    async () => {
-      const told = await envelope(await ask({ path: `${RUNS}/${runId}` }));
-      expect(told.status).toBe(status);
-      return told;
-    },
-    { timeout: 10_000, interval: 30 },
-  );
+  return eventually(async () => {
+    const told = await envelope(await ask({ path: `${RUNS}/${runId}` }));
+    expect(told.status).toBe(status);
+    return told;
+  });
 }
 
 describe('a run', () => {
@@ -80,7 +78,7 @@ describe('a run', () => {
     const [asked] = world.front.asked.filter(({ body }) => body['name'] === told.run_id);
     expect(asked?.operation).toBe('StartExecution');
     const ends = () => world.services.events.filter(({ Detail }) => String(Detail).includes(told.run_id));
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(ends()).toMatchObject([{ Source: 'maestro', DetailType: 'maestro.run.completed', EventBusName: 'maestro' }]),
     );
   });
@@ -112,10 +110,10 @@ describe('a run', () => {
 
   it('that is cancelled in a Wait is stopped and undone', async () => {
     const { run_id } = await envelope(await start({ workflow: 'patient', mode: 'async' }));
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await envelope(await ask({ path: `${RUNS}/${run_id}` }))).steps).toMatchObject([{ step_id: 'book', status: 'done' }]),
     );
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const answer = await ask({ method: 'POST', path: `${RUNS}/${run_id}/cancel`, body: {} });
       expect([200, 202, 409]).toContain(answer.statusCode);
       expect((await envelope(await ask({ path: `${RUNS}/${run_id}` }))).status).not.toBe('running');
@@ -152,9 +150,9 @@ describe('a run of another kind', () => {
       return { status: 202 };
     };
     const { run_id } = await envelope(await start({ workflow: 'later', mode: 'async' }));
-    await vi.waitFor(() => expect(url).toContain('https://api.example.com/live/api/v2/callbacks/'));
+    await eventually(() => expect(url).toContain('https://api.example.com/live/api/v2/callbacks/'));
     const callBack = () => world.request({ method: 'POST', path: url.slice('https://api.example.com/live'.length), body: { said: 'yes' } });
-    await vi.waitFor(async () => expect((await callBack()).statusCode).toBeLessThan(300));
+    await eventually(async () => expect((await callBack()).statusCode).toBeLessThan(300));
     expect(await until(run_id, 'completed')).toMatchObject({ output: { said: 'yes' } });
     expect((await world.request({ method: 'POST', path: '/api/v2/callbacks/run_1.1.x', body: {} })).statusCode).toBe(404);
   });
@@ -258,7 +256,7 @@ describe('a trigger', () => {
       { MessageId: 'm-2', ReceiptHandle: 'b', Body: message('e-2') },
     ]);
     expect(await world.invoke.starter(event)).toEqual({ batchItemFailures: [] });
-    await vi.waitFor(() => expect(world.calls).toEqual(['POST /reserve', 'POST /charge', 'POST /ship']), { timeout: 5_000 });
+    await eventually(() => expect(world.calls).toEqual(['POST /reserve', 'POST /charge', 'POST /ship']));
     const { data } = (await (await ask({ path: RUNS, query: { workflow: 'order', limit: '1' } })).json()) as { data: { mode: string }[] };
     expect(data[0]?.mode).toBe('event');
   });
