@@ -44,7 +44,7 @@ function operationSection(at: { path: string; method: string; operation: JsonObj
   const parameters = listAt(operation, 'parameters').map((parameter) => {
     const need = asObject(parameter)['required'] === true ? 'required' : 'optional';
     const what = [textAt(parameter, 'in'), need, textAt(parameter, 'description')].filter((text) => text !== '').join(', ');
-    return [code(textAt(parameter, 'name')), escapeHtml(what)];
+    return [code(textAt(parameter, 'name')), prose(what)];
   });
   const body = Object.entries(objectAt(objectAt(operation, 'requestBody'), 'content')).map(([type, media]) => [
     code(type),
@@ -53,7 +53,7 @@ function operationSection(at: { path: string; method: string; operation: JsonObj
   const answers = Object.entries(objectAt(operation, 'responses')).map(([status, response]) => {
     const answer = resolved(asObject(response), components);
     const shapes = Object.values(objectAt(answer, 'content')).map((media) => schemaLink(asObject(media)['schema'] ?? null));
-    return [code(status), [escapeHtml(textAt(answer, 'description')), ...new Set(shapes)].join(' ')];
+    return [code(status), [prose(textAt(answer, 'description')), ...new Set(shapes)].join(' ')];
   });
   return [
     `<section id="${escapeHtml(textAt(operation, 'operationId'))}"><h3${operation['deprecated'] === true ? ' class="old"' : ''}>`,
@@ -83,17 +83,22 @@ function table(title: string, rows: readonly (readonly string[])[]): string {
   return `<p>${title}</p><table>${rows.map((cells) => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('')}</table>`;
 }
 
-/** Paragraphs, with `…` as code. */
+/** Paragraphs. */
 function paragraphs(text: string): string {
   if (text === '') return '';
   return text
     .split('\n\n')
-    .map((part) => `<p>${escapeHtml(part).replace(/`([^`]+)`/g, '<code>$1</code>')}</p>`)
+    .map((part) => `<p>${prose(part)}</p>`)
     .join('');
 }
 
 function pre(value: Json): string {
   return `<pre>${escapeHtml(JSON.stringify(value, null, 2))}</pre>`;
+}
+
+/** A text of one line, with `…` as code. */
+function prose(text: string): string {
+  return escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 }
 
 function code(text: string): string {
