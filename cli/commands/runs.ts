@@ -1,6 +1,6 @@
 import type { ListQuery, RunList } from '../../sdk/index.ts';
 import { systemClock } from '../../shared/clock.ts';
-import { RUN_STATUSES } from '../../shared/runs/index.ts';
+import { RUN_STATUSES } from '../../shared/contract/index.ts';
 import { parseDuration } from '../../shared/workflow/index.ts';
 import { type Arguments, type CommandSpec, usage } from '../arguments.ts';
 import type { Command } from '../command.ts';

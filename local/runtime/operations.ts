@@ -2,8 +2,9 @@
 
 import * as z from 'zod';
 import type { Envelope, RunList } from '../../shared/contract/index.ts';
+import { RUN_STATUSES } from '../../shared/contract/index.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../shared/json.ts';
-import { RUN_STATUSES, type RunEvent } from '../../shared/runs/index.ts';
+import type { RunEvent } from '../../shared/runs/index.ts';
 import type { InputSchema } from '../../shared/workflow/index.ts';
 
 const json: z.ZodType<Json> = z.json();

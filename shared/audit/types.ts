@@ -1,6 +1,6 @@
 // The audit chain as others see it.
 
-import type { AuditProblem, AuditView, Receipt } from '../contract/index.ts';
+import type { AuditView, Receipt } from '../contract/index.ts';
 import type { JsonObject } from '../json.ts';
 
 /** Signs receipts and heads. The key is not where the receipts are. */
@@ -19,12 +19,8 @@ export interface NewReceipt {
   subject: JsonObject;
 }
 
-export interface AuditVerdict {
-  ok: boolean;
-  receipts: number;
-  chains: number;
-  problems: AuditProblem[];
-}
+/** What a walk along the chains found. */
+export type AuditVerdict = NonNullable<AuditView['verdict']>;
 
 export interface Audit {
   /** Appends a receipt to its tenant's chain. Retries where another was quicker. */

@@ -62,3 +62,4 @@ export {
   workflowListSchema,
   workflowSchema,
 } from './schemas.ts';
+export { RUN_STATUSES, STEP_STATUSES } from './statuses.ts';

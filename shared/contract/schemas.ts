@@ -3,23 +3,14 @@
 
 import * as z from 'zod';
 import type { Json } from '../json.ts';
+import { RUN_STATUSES, STEP_STATUSES } from './statuses.ts';
 
 /** Any JSON, without a look at every value: bodies are JSON by the time they are checked. */
 const json = z.custom<Json>(() => true).meta({ description: 'Any JSON value.' });
 const time = z.iso.datetime().meta({ description: 'ISO 8601, UTC.' });
 const timeOrNull = time.nullable();
 
-export const RUN_STATUS = z.enum([
-  'queued',
-  'running',
-  'waiting_checkpoint',
-  'compensating',
-  'completed',
-  'failed',
-  'compensated',
-  'compensation_failed',
-  'cancelled',
-]);
+export const RUN_STATUS = z.enum(RUN_STATUSES);
 
 export const RUN_MODE = z.enum(['sync', 'async', 'queued', 'event', 'schedule', 'external', 'child']);
 
@@ -39,18 +30,7 @@ export const stepSchema = z
     /** Place: text order is file order. */
     at: z.string(),
     kind: z.string(),
-    status: z.enum([
-      'started',
-      'waiting',
-      'done',
-      'not_performed',
-      'unknown',
-      'done_late',
-      'skipped',
-      'undone',
-      'undo_failed',
-      'unresolved',
-    ]),
+    status: z.enum(STEP_STATUSES),
     attempts: z.number(),
     service: z.string().nullable(),
     provider: z.string().nullable(),

@@ -43,7 +43,6 @@ export {
   type ErrorInfo,
   isClosed,
   isFinal,
-  RUN_STATUSES,
   type RunEvent,
   type RunRecord,
   type RunStatus,

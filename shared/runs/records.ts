@@ -1,20 +1,9 @@
 // The shapes of the records, as they are in the store. Times are milliseconds since the epoch.
 
 import * as z from 'zod';
+import { RUN_STATUSES, type STEP_STATUSES } from '../contract/index.ts';
 import type { JsonObject } from '../json.ts';
 import type { RunLink, UndoSpec } from '../protocol/step-message.ts';
-
-export const RUN_STATUSES = [
-  'queued',
-  'running',
-  'waiting_checkpoint',
-  'compensating',
-  'completed',
-  'failed',
-  'compensated',
-  'compensation_failed',
-  'cancelled',
-] as const;
 
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
@@ -181,19 +170,6 @@ export const stepRecordSchema = z.looseObject({
 });
 
 export type StepRecord = z.infer<typeof stepRecordSchema>;
-
-export const STEP_STATUSES = [
-  'started',
-  'waiting',
-  'done',
-  'not_performed',
-  'unknown',
-  'done_late',
-  'skipped',
-  'undone',
-  'undo_failed',
-  'unresolved',
-] as const;
 
 /** The one word for a step: what became of its undo where there was one, else its outcome. */
 export function stepStatus(step: StepRecord): (typeof STEP_STATUSES)[number] {

@@ -9,6 +9,7 @@ import { maestro as command, folder } from '../cli/support.ts';
 import { type DevProcess, startDev } from '../e2e/support/dev-process.ts';
 import { startServices } from '../e2e/support/services.ts';
 import { workflowFiles } from '../e2e/support/workflows.ts';
+import { eventually } from '../support/eventually.ts';
 
 const ASKS = 'name: asks\nversion: "1"\nsteps:\n  - { id: ask, checkpoint: { title: "Well?", timeout: 1h, on_timeout: fail } }\n';
 const SAYS = 'name: says\nversion: "1"\nsteps:\n  - { id: say, set: { word: hello } }\noutput: { word: "{{ .word }}" }\n';
@@ -32,8 +33,7 @@ async function start(): Promise<Maestro> {
 
 /** Resolves when a workflow is there, or is not. Asked again while files settle: a watched file has no other sign. */
 async function untilThere(maestro: Maestro, name: string, there: boolean): Promise<void> {
-  while ((await maestro.workflows.list()).data.some((workflow) => workflow.name === name) !== there)
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(async () => expect((await maestro.workflows.list()).data.some((workflow) => workflow.name === name)).toBe(there));
 }
 
 /** What it said so far: recent entries of its log. */
@@ -177,8 +177,7 @@ describe('workflows', () => {
     expect((await maestro.orchestrate.run({ workflow: 'says', input: {} })).data.output).toEqual({ word: 'hello' });
 
     writeFileSync(join(home.path, 'says.yaml'), SAYS.replace('set:', 'sett:'));
-    while (!(await said()).includes('says.yaml: not registered; the one before stays in use'))
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(async () => expect(await said()).toContain('says.yaml: not registered; the one before stays in use'));
     expect((await maestro.orchestrate.run({ workflow: 'says', input: {} })).data.output).toEqual({ word: 'hello' });
 
     rmSync(join(home.path, 'says.yaml'));

@@ -1,6 +1,6 @@
 // The service over the embedded runtime, with services that answer by script and a clock that jumps.
 
-import { UndoError } from '../../functions/recorder/index.ts';
+import { undoAgain } from '../../functions/recorder/index.ts';
 import { registrationOf } from '../../local/runtime/index.ts';
 import { createLocalCatalog } from '../../local/service/catalog.ts';
 import { createLocalFeed } from '../../local/service/event-feed.ts';
@@ -60,15 +60,7 @@ export async function createServiceWorld(
     feed: createLocalFeed(runtime.runs, watch, clock),
     audit,
     ids: { id: (prefix) => `${prefix}${ids.runId(clock.now()).slice('run'.length)}`, secret: () => `secret-${++secrets}` },
-    async undoAgain(runId) {
-      try {
-        await recorder.undoAgain(runId);
-        return 'begun';
-      } catch (error) {
-        if (error instanceof UndoError) return error.reason;
-        throw error;
-      }
-    },
+    undoAgain: (runId) => undoAgain(recorder, runId),
     onCancelled: (runId) => cancellations.resume(runId),
   };
   const parts: ServiceParts = { ...whole, ...change(whole) };
